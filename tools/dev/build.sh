@@ -1,0 +1,15 @@
+# Building: `dev build [TARGET…]`, into $HEARTH_BUILD (default build/). Sourced by ./dev.
+
+configure() { # configure DIR [cmake options…]
+  local dir=$1
+  shift
+  [ -f "$dir/build.ninja" ] && [ $# -eq 0 ] && return
+  local launcher=()
+  command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  cmake -S . -B "$dir" -G Ninja -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 "${launcher[@]}" "$@" >/dev/null
+}
+
+dev_build() {
+  configure "$HEARTH_BUILD"
+  ninja -C "$HEARTH_BUILD" --quiet "$@"
+}
