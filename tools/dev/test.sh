@@ -1,0 +1,82 @@
+# Tests: `dev test [AREA…]`. Sourced by ./dev. Every area runs whatever failed before it; the last line is the sum.
+
+passed=0 failed=0 skipped=0
+
+count() { # count LOG: adds what ctest or pytest closed with
+  local line word n
+  line=$(grep -E '^[=]* ?[0-9]+ (passed|failed|skipped|error)|tests passed, |no tests ran' "$1" | tail -n 1)
+  case $line in
+    *'tests passed, '*)
+      n=$(sed -E 's/.* ([0-9]+) tests? failed out of ([0-9]+).*/\1 \2/' <<<"$line")
+      failed=$((failed + ${n% *})) passed=$((passed + ${n#* } - ${n% *}))
+      ;;
+    *)
+      for word in passed failed skipped error; do
+        n=$(grep -oE "[0-9]+ $word" <<<"$line" | cut -d' ' -f1 || true)
+        case $word in passed) passed=$((passed + ${n:-0})) ;; skipped) skipped=$((skipped + ${n:-0})) ;;
+          *) failed=$((failed + ${n:-0})) ;; esac
+      done
+      ;;
+  esac
+}
+
+run_area() { # run_area NAME COMMAND…: shows the output, counts it; an area that ends badly without a count is one failure
+  local name=$1 log before=$failed
+  shift
+  log=$(mktemp)
+  say "test: $name"
+  local status=0
+  "$@" 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+  count "$log"
+  [ "$status" -eq 0 ] || [ "$failed" -gt "$before" ] || failed=$((failed + 1))
+  rm -f "$log"
+}
+
+unit_tests() { as_root ctest --test-dir "$1" --output-on-failure; }
+
+python_tests() { # python_tests BUILD FOLDER…
+  local build=$1
+  shift
+  as_root env HEARTH_BUILD="$PWD/$build" "$build/venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
+}
+
+# The sanitizers' builds share the Python environment of the plain one.
+sanitized_build() { # sanitized_build DIR SANITIZERS
+  configure "$1" -DHEARTH_SANITIZE="$2" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O1 -DCMAKE_C_FLAGS_DEBUG=-O1
+  ninja -C "$1" --quiet "${@:3}"
+  ln -sfn "$PWD/$HEARTH_BUILD/venv" "$1/venv"
+  ln -sfn "$PWD/$HEARTH_BUILD/runtime" "$1/runtime"
+}
+
+asan_tests() {
+  sanitized_build "$HEARTH_BUILD-asan" address,undefined && unit_tests "$HEARTH_BUILD-asan" &&
+    python_tests "$HEARTH_BUILD-asan" tests/functional
+}
+
+tsan_tests() {
+  sanitized_build "$HEARTH_BUILD-tsan" thread hearth_base_test hearth_store_test hearth_runtime_test hearth_warden_client_test &&
+    ctest --test-dir "$HEARTH_BUILD-tsan" --output-on-failure -R '^(base|store|runtime|warden_client)$'
+}
+
+dev_test() {
+  local area areas=("$@")
+  [ ${#areas[@]} -gt 0 ] || areas=(unit layers conformance functional recovery security gateway asan tsan)
+  dev_setup
+  say "building"
+  dev_build
+  for area in "${areas[@]}"; do
+    case $area in
+      unit) run_area unit unit_tests "$HEARTH_BUILD" ;;
+      layers) run_area layers /usr/bin/python3 tools/lint/layers.py ;;
+      functional | recovery | security | gateway | conformance)
+        [ -n "$(ls tests/"$area"/test_*.py 2>/dev/null)" ] || continue
+        run_area "$area" python_tests "$HEARTH_BUILD" "tests/$area" ;;
+      asan) run_area "address and undefined behaviour sanitizers" asan_tests ;;
+      tsan) run_area "thread sanitizer" tsan_tests ;;
+      lint) run_area lint dev_lint ;;
+      *) echo "dev: no test area '$area'" >&2; return 2 ;;
+    esac
+  done
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" -eq 0 ]
+}
