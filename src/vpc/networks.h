@@ -1,89 +1,165 @@
 // Networks: VPCs, subnets, security groups and the gateway's interfaces in them; durable records, kept in agreement
 // with the warden.
 //
-// Memory holds all records (loaded at start); every change is in the registry before it is seen. What exists in the
-// kernel follows the records: ensure_all() says all of it to the warden, after each (re)connection.
-// Every look-up names the account: nobody sees another's. Names and errors follow the EC2 API; `code` of an Ec2Error is
-// EC2's ("InvalidSubnetID.NotFound").
+// Invariants
+//  1. Memory holds all records (loaded at start); every change is in the registry before it is seen.
+//  2. What exists in the kernel follows the records. A subnet is made at the warden when something needs it (a
+//  function,
+//     a host, a tie to a real network); ensure_all() says all of that again after each (re)connection. Deletion goes
+//     the other way round: first the kernel, then the record.
+//  3. Changes of one account happen one after the other; accounts do not wait for each other.
+//  4. Every look-up names the account: nobody sees another's.
+//  5. Who uses a subnet or group is asked of the owner of functions (UsesFn), never counted here.
 //
-// Owned by the loop's thread.
+// Pointers that look-ups answer are good until the next co_await. Errors carry EC2's codes (model.h).
+// Owned by the loop's thread. Must outlive its tasks in `tasks`.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <map>
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/ids.h"
-#include "base/result.h"
+#include "base/config.h"
+#include "base/json.h"
 #include "base/task_group.h"
 #include "store/registry.h"
+#include "vpc/model.h"
 #include "warden_client/client.h"
 
 namespace hearth::vpc {
 
-// How a function's container reaches the network.
-struct Plan {
-  std::string attachment;
-  std::string policy;
-  std::vector<std::string> nameservers;
-};
+class Records;
+class WardenNetwork;
+class Turns;
 
-using Tags = std::map<std::string, std::string>;
+class Networks {
+ public:
+  static constexpr size_t kMaxVpcs = 50;             // an account
+  static constexpr size_t kMaxSubnets = 200;         // a VPC
+  static constexpr size_t kMaxGroups = 500;          // an account
+  static constexpr size_t kMaxRules = 60;            // a group and direction
+  static constexpr size_t kMaxTags = 50;             // a resource
+  static constexpr size_t kMaxHosts = 250;           // a subnet
+  static constexpr size_t kMaxNameservers = 3;       // as resolv.conf
+  static constexpr size_t kMaxFunctionSubnets = 16;  // as on AWS
+  static constexpr size_t kMaxFunctionGroups = 5;
 
-struct Vpc {
-  VpcId id;
-  AccountId account;
-  std::string cidr;
-  Tags tags;
-};
+  struct Options {
+    std::string gateway_driver = "auto";
+    std::string outside = "host";  // "none": functions without a VPC have no network
+    std::string resolv_conf = "/etc/resolv.conf";
+    // How long an attachment that no function names is kept, so that calls under way end with their network.
+    std::chrono::milliseconds release_after = std::chrono::minutes(16);
 
-struct Subnet {
-  SubnetId id;
-  AccountId account;
-  VpcId vpc;
-  std::string cidr;
-  std::string availability_zone;
-  std::string gateway_address;            // of the PAT gateway in this subnet; "" until a function needs one
-  std::string gateway_mac;
-  std::map<std::string, std::string> hosts;  // name → address, made by `hearth vpc host add`
-  std::string bridge;                     // tied to a host bridge, "" = not
-  int64_t vlan = 0;
-  int64_t vni = 0;                        // tied to a VXLAN, 0 = not
-  std::string vxlan_remote;
-  Tags tags;
-};
+    static Options of(const Config& config);
+  };
 
-struct GroupRule {
-  std::string id;        // sgr-…
-  bool egress = false;
-  std::string protocol;  // "tcp", "udp", "icmp", "-1", or a number
-  int64_t from_port = -1;
-  int64_t to_port = -1;
-  std::string cidr;          // either this
-  GroupId referenced_group;  // or this
-  std::string description;
-  Tags tags;
-};
+  using WardenFn = std::function<WardenClient&()>;
+  using UsesFn = std::function<std::vector<Use>(const AccountId&)>;
 
-struct Group {
-  GroupId id;
-  AccountId account;
-  VpcId vpc;
-  std::string name;
-  std::string description;
-  std::vector<GroupRule> rules;
-  Tags tags;
-};
+  static boost::asio::awaitable<Result<std::unique_ptr<Networks>>> load(store::Registry& registry, WardenFn warden,
+                                                                        UsesFn uses, TaskGroup& tasks, Options options);
+  ~Networks();
 
-struct NetworkInterface {  // the gateway's interface in a subnet that functions use
-  std::string id;          // eni-…
-  SubnetId subnet;
-  VpcId vpc;
-  std::string address;
-  std::string mac;
+  // ---- functions
+  // The VPC that all of them are in, or Kind::invalid worded as Lambda words it. Both lists must hold something.
+  Result<VpcId> resolve(const AccountId& account, const VpcConfig& config) const;
+  // Makes the way out stand, and answers after it is proven. nullopt: a function without a VPC.
+  boost::asio::awaitable<Result<>> prepare(AccountId account, std::optional<VpcConfig> config);
+  // For the bind; no I/O. REQUIRES: prepare() succeeded once for this configuration (it survives restarts).
+  Plan plan(const AccountId& account, const std::optional<VpcConfig>& config) const;
+  // To be called when a function was deleted or has left a subnet: lets go, after `release_after`, of what none names.
+  void release_unused(const AccountId& account);
+
+  // ---- the warden
+  // Says everything that must exist. Goes on after a failure; answers the first.
+  boost::asio::awaitable<Result<>> ensure_all();
+  // Deletes all that the account has, whatever depends on it (testing.reset; functions go first).
+  boost::asio::awaitable<Result<>> reset(AccountId account);
+
+  // ---- look-ups, in id order
+  std::vector<const Vpc*> vpcs(const AccountId& account) const;
+  std::vector<const Subnet*> subnets(const AccountId& account) const;
+  std::vector<const Group*> groups(const AccountId& account) const;
+  std::vector<NetworkInterface> interfaces(const AccountId& account) const;
+  const Vpc* find_vpc(const AccountId& account, const VpcId& id) const;
+  const Subnet* find_subnet(const AccountId& account, const SubnetId& id) const;
+  const Group* find_group(const AccountId& account, const GroupId& id) const;
+  int64_t free_addresses(const Subnet& subnet) const;
+
+  // ---- VPCs
+  boost::asio::awaitable<Ec2Result<Vpc>> create_vpc(AccountId account, std::string cidr, Tags tags);
+  boost::asio::awaitable<Ec2Result<>> delete_vpc(AccountId account, VpcId id);
+  struct VpcChange {
+    std::optional<bool> dns_support;
+    std::optional<bool> dns_hostnames;
+    std::optional<std::vector<std::string>> nameservers;
+  };
+  boost::asio::awaitable<Ec2Result<>> modify_vpc(AccountId account, VpcId id, VpcChange change);
+
+  // ---- subnets
+  struct SubnetRequest {
+    VpcId vpc;
+    std::string cidr;
+    std::string availability_zone;
+    Tags tags;
+  };
+  boost::asio::awaitable<Ec2Result<Subnet>> create_subnet(AccountId account, SubnetRequest request);
+  boost::asio::awaitable<Ec2Result<>> delete_subnet(AccountId account, SubnetId id);
+  boost::asio::awaitable<Ec2Result<>> modify_subnet(AccountId account, SubnetId id, bool public_addresses);
+
+  // ---- security groups
+  struct GroupRequest {
+    VpcId vpc;
+    std::string name;
+    std::string description;
+    Tags tags;
+  };
+  boost::asio::awaitable<Ec2Result<Group>> create_group(AccountId account, GroupRequest request);
+  boost::asio::awaitable<Ec2Result<>> delete_group(AccountId account, GroupId id);
+  // All or none. Answers them with their ids. Running functions follow before it answers.
+  boost::asio::awaitable<Ec2Result<std::vector<GroupRule>>> add_rules(AccountId account, GroupId group,
+                                                                      std::vector<GroupRule> rules);
+  boost::asio::awaitable<Ec2Result<>> remove_rules(AccountId account, GroupId group, std::vector<std::string> ids);
+  // `descriptions`: rule id → text.
+  boost::asio::awaitable<Ec2Result<>> describe_rules(AccountId account, GroupId group, Tags descriptions);
+
+  // ---- tags of a VPC, subnet, group or rule, by its id
+  const Tags* tags_of(const AccountId& account, const std::string& id) const;
+  boost::asio::awaitable<Ec2Result<>> change_tags(AccountId account, std::vector<std::string> ids,
+                                                  std::function<void(Tags&)> change);
+
+  // ---- trials and ties to real networks. `subnet` empty: the only one of the VPC.
+  // A network namespace called `name` with one interface in the subnet; `address` empty: the next free one.
+  struct Host {
+    std::string name;
+    SubnetId subnet;
+    std::string address;
+  };
+  boost::asio::awaitable<Ec2Result<Host>> add_host(AccountId account, VpcId vpc, SubnetId subnet, std::string name,
+                                                   std::string address);
+  boost::asio::awaitable<Ec2Result<>> delete_host(AccountId account, VpcId vpc, std::string name);
+  boost::asio::awaitable<Ec2Result<>> attach_bridge(AccountId account, VpcId vpc, SubnetId subnet, std::string bridge,
+                                                    int64_t vlan);
+  boost::asio::awaitable<Ec2Result<>> attach_vxlan(AccountId account, VpcId vpc, SubnetId subnet, int64_t vni,
+                                                   std::string remote);
+  boost::asio::awaitable<Ec2Result<>> detach(AccountId account, VpcId vpc, SubnetId subnet);
+  // The gateway's counters of this VPC's attachments: {SUBNET:{counter:number}}.
+  boost::asio::awaitable<Ec2Result<json::object>> counters(AccountId account, VpcId vpc);
+
+ private:
+  Networks(store::Registry& registry, WardenFn warden, UsesFn uses, TaskGroup& tasks, Options options);
+
+  std::unique_ptr<Records> records_;
+  std::unique_ptr<WardenNetwork> warden_;
+  std::unique_ptr<Turns> turns_;
+  UsesFn uses_;
+  TaskGroup& tasks_;
+  Options options_;
 };
 
 }  // namespace hearth::vpc
