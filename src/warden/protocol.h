@@ -1,12 +1,16 @@
 // The protocol between hearthd and hearth-warden: JSON requests and replies over one Unix seqpacket connection.
 //
-// - A request is {"id":N,"op":"…", fields of the op}; its reply {"id":N,"ok":{…}} or {"id":N,"error":{"kind","message"}}.
-//   Replies may come in any order. Events carry "event" instead of "id". File descriptors travel beside a reply.
+// - A request is {"id":N,"op":"…", fields of the op}; its reply {"id":N,"reply":"…","ok":{fields of that reply}} or
+//   {"id":N,"error":{"kind","message"}}. Replies may come in any order. Events carry "event" instead of "id". File
+//   descriptors travel beside a reply.
 // - The first request is `hello` with kProtocolVersion; another version is refused and the connection closed.
 // - The warden serves one connection at a time, from the uid that its configuration names; a new one replaces the old.
 // - Everything is bounded: kMaxMessage a datagram, kMaxOutstanding requests under way, the limits at each field.
-// - The warden trusts nothing beyond this page: ids and names have the shapes below, packages are digests opened beneath
+// - The warden trusts nothing beyond this page: ids and names have the shapes below, packages are digests opened
+// beneath
 //   the warden's own packages folder, never paths. What does not fit is Kind::invalid and changes nothing.
+// - Shapes: a container is "c" and 16 hex digits; a digest 64 hex digits; every other id and name is 1…kMaxName of
+//   [a-zA-Z0-9._-] and starts with a letter or digit; addresses are IPv4, dotted; ranges are ADDRESS/0…32.
 // - `ensure_*` are idempotent: hearthd says them again after either process restarts.
 //
 // Encoding and decoding are pure functions, fuzzed (fuzz/warden_protocol.cc).
@@ -28,10 +32,14 @@ namespace hearth::warden {
 constexpr int kProtocolVersion = 1;
 constexpr size_t kMaxMessage = 128 * 1024;
 constexpr size_t kMaxOutstanding = 1024;
-constexpr size_t kMaxStart = 64 * 1024;       // bytes of the start message that the shim gets
-constexpr size_t kMaxLayers = 5;              // as on AWS
-constexpr size_t kMaxRules = 1000;            // egress rules of one policy
+constexpr size_t kMaxStart = 64 * 1024;  // bytes of the start message that the shim gets
+constexpr size_t kMaxLayers = 5;         // as on AWS
+constexpr size_t kMaxRules = 1000;       // egress rules of one policy
 constexpr size_t kMaxName = 64;
+constexpr size_t kMaxInterface = 15;  // bytes of an interface's name, as in Linux
+constexpr size_t kMaxNameservers = 3;
+constexpr size_t kMaxContainers = 4096;  // in one ListContainersReply
+constexpr size_t kMaxErrorText = 4096;   // bytes of an error's message; longer ones are cut
 
 // ---- containers -----------------------------------------------------------------------------------------------
 
@@ -74,14 +82,14 @@ struct ContainerReply {
 // Gives a warm container its function. Conflict when it is not warm.
 struct Bind {
   ContainerId container;
-  PackageDigest package;                // mounted read-only on /var/task
-  std::vector<PackageDigest> layers;    // merged in this order on /opt
-  int64_t memory_mib = 128;             // 128…10240
-  int64_t tmp_mib = 512;                // 512…10240
-  std::string attachment;               // network: an attachment made before ("outside", a subnet id); "" = no network
-  std::string policy;                   // security policy made before; "" = the attachment's default: allow all egress
-  std::vector<std::string> nameservers; // resolv.conf, at most 3
-  std::string start;                    // JSON for the shim as shims/protocol.md says; the warden does not read it
+  PackageDigest package;                 // mounted read-only on /var/task
+  std::vector<PackageDigest> layers;     // merged in this order on /opt
+  int64_t memory_mib = 128;              // 128…10240
+  int64_t tmp_mib = 512;                 // 512…10240
+  std::string attachment;                // network: an attachment made before ("outside", a subnet id); "" = no network
+  std::string policy;                    // security policy made before; "" = the attachment's default: allow all egress
+  std::vector<std::string> nameservers;  // resolv.conf, at most 3
+  std::string start;                     // JSON for the shim as shims/protocol.md says; the warden does not read it
 };
 struct BindReply {  // where the time went, in nanoseconds
   int64_t mount_ns = 0;
@@ -102,8 +110,8 @@ struct Freeze {
 
 struct ContainerGone {  // event
   ContainerId container;
-  std::string cause;    // "exited", "signaled", "killed" (by Kill), "lost" (its end was not seen)
-  int64_t code = 0;     // exit status or signal number
+  std::string cause;  // "exited", "signaled", "killed" (by Kill), "lost" (its end was not seen)
+  int64_t code = 0;   // exit status or signal number
   bool out_of_memory = false;
 };
 
@@ -136,7 +144,7 @@ struct EnsureAttachment {
   std::string attachment;  // the subnet id
   VpcId vpc;
   SubnetId subnet;
-  std::string address;     // "10.0.1.5"
+  std::string address;  // "10.0.1.5"
 };
 // The way out for functions without a VPC, by the host's default route or into the namespace that the warden's
 // configuration names. Its attachment is called "outside".
@@ -144,8 +152,8 @@ struct EnsureOutside {
   GatewayId gateway;
 };
 struct AttachmentReply {
-  int64_t tag = 0;    // VLAN tag on the gateway's trunk, 1…4094
-  std::string mac;    // of the gateway in the subnet
+  int64_t tag = 0;  // VLAN tag on the gateway's trunk, 1…4094
+  std::string mac;  // of the gateway in the subnet
   std::string address;
   bool proven = false;
 };
@@ -206,8 +214,8 @@ using Request =
     std::variant<Hello, ListContainers, MakeContainer, AdoptContainer, Bind, Kill, Freeze, EnsureGateway, EnsureVpc,
                  EnsureSubnet, DeleteVpc, DeleteSubnet, EnsureAttachment, EnsureOutside, DeleteAttachment, EnsurePolicy,
                  DeletePolicy, AddVpcHost, DeleteVpcHost, AttachVpcBridge, AttachVpcVxlan, DetachVpc, GatewayStats>;
-using Reply = std::variant<Done, HelloReply, ListContainersReply, ContainerReply, BindReply, AttachmentReply,
-                           GatewayStatsReply>;
+using Reply =
+    std::variant<Done, HelloReply, ListContainersReply, ContainerReply, BindReply, AttachmentReply, GatewayStatsReply>;
 
 // "make_container" for MakeContainer, and so on.
 std::string_view op_name(const Request& request);
@@ -222,6 +230,7 @@ struct ReplyFrame {
 };
 using ServerFrame = std::variant<ReplyFrame, ContainerGone>;
 
+// REQUIRES: text fields are UTF-8. The result may be over kMaxMessage when the fields are: the sender checks.
 std::string encode(const RequestFrame& frame);
 std::string encode(const ReplyFrame& frame);
 std::string encode(const ContainerGone& event);
@@ -229,7 +238,6 @@ std::string encode(const ContainerGone& event);
 // Both refuse what the limits and shapes above do not allow. `failed_id`, when given, gets the request's id if one
 // could be read, so that a refused request can be answered.
 Result<RequestFrame> decode_request(std::string_view datagram, std::optional<int64_t>* failed_id = nullptr);
-// The shape of a reply follows the op it answers.
 Result<ServerFrame> decode_server_frame(std::string_view datagram);
 
 }  // namespace hearth::warden
