@@ -1,0 +1,124 @@
+"""kill -9 of each process, under load: what was acknowledged is there, nothing is left behind, the next call works."""
+import json
+import threading
+import time
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from conftest import create_function
+from instance import Instance, wait_until
+
+HELLO = "import time\ndef handler(event, context):\n    time.sleep(event.get('sleep', 0))\n    return event\n"
+
+
+@pytest.fixture
+def own():
+    instance = Instance("hrec", {"pool.min": 2}).start()
+    yield instance
+    instance.stop()
+    left = instance.leftovers()
+    logs = instance.logs()
+    instance.remove()
+    assert left == [], f"left behind: {left}\n{logs}"
+
+
+class Load:
+    """Invokes in threads until stopped; keeps every answer and every error."""
+
+    def __init__(self, instance, name, threads=4):
+        self.answers, self.errors, self.wrong = 0, [], []
+        self.ended = threading.Event()
+        self.client = instance.client("lambda")
+        self.threads = [threading.Thread(target=self.run, args=(name, i)) for i in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, name, number):
+        while not self.ended.is_set():
+            try:
+                reply = self.client.invoke(FunctionName=name, Payload=json.dumps({"n": number}))
+                body = json.loads(reply["Payload"].read())
+                if "FunctionError" in reply:
+                    self.errors.append(body)
+                elif body != {"n": number}:
+                    self.wrong.append(body)
+                else:
+                    self.answers += 1
+            except (BotoCoreError, ClientError) as error:
+                self.errors.append(error)
+                self.ended.wait(0.05)
+
+    def stop(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def invoke(instance, name):
+    return json.loads(instance.client("lambda").invoke(FunctionName=name, Payload=b'{"a":1}')["Payload"].read())
+
+
+def test_hearthd_killed_under_load(own):
+    client = own.client("lambda")
+    create_function(client, "fn", {"app.py": HELLO})
+    load = Load(own, "fn")
+    wait_until(lambda: load.answers > 50, what="load")
+    acknowledged = []
+    for i in range(3):
+        create_function(client, f"kept-{i}", {"app.py": HELLO}, wait=False)
+        acknowledged.append(f"kept-{i}")
+        own.kill(own.hearthd)
+        own.start_hearthd()
+        client = own.client("lambda")
+    load.stop()
+    assert load.wrong == []
+    names = [f["FunctionName"] for f in client.list_functions()["Functions"]]
+    assert set(acknowledged) <= set(names)
+    for name in acknowledged:
+        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+        assert invoke(own, name) == {"a": 1}
+
+
+def test_acknowledged_event_survives_kill(own):
+    client = own.client("lambda")
+    create_function(client, "slow", {"app.py": HELLO})
+    for i in range(20):
+        reply = client.invoke(FunctionName="slow", InvocationType="Event", Payload=json.dumps({"sleep": 0.01, "i": i}))
+        assert reply["StatusCode"] == 202
+    own.kill(own.hearthd)
+    own.start_hearthd()
+    wait_until(lambda: own.hearth("logs", "slow", "--tail", "500").stdout.count("END RequestId") >= 20, seconds=60, what="20 events handled")
+
+
+def test_warden_killed_under_load(own):
+    create_function(own.client("lambda"), "fn", {"app.py": HELLO})
+    load = Load(own, "fn")
+    wait_until(lambda: load.answers > 50, what="load")
+    own.kill(own.warden)
+    before = load.answers
+    wait_until(lambda: load.answers > before + 50, what="bound instances going on without the warden")
+    own.start_warden()
+    before = load.answers
+    wait_until(lambda: load.answers > before + 50, what="calls after the warden is back")
+    load.stop()
+    assert load.wrong == []
+    create_function(own.client("lambda"), "new", {"app.py": HELLO})
+    assert invoke(own, "new") == {"a": 1}
+
+
+def test_call_in_flight_when_its_container_dies(own):
+    client = own.client("lambda")
+    create_function(client, "fn", {"app.py": "import os, signal\ndef handler(event, context):\n    os.kill(os.getpid(), signal.SIGKILL)\n"})
+    began = time.monotonic()
+    reply = client.invoke(FunctionName="fn")
+    assert reply["FunctionError"] == "Unhandled" and time.monotonic() - began < 5
+    assert json.loads(reply["Payload"].read())["errorType"] == "Runtime.ExitError"
+
+
+def test_everything_killed_then_purged(own):
+    create_function(own.client("lambda"), "fn", {"app.py": HELLO})
+    assert invoke(own, "fn") == {"a": 1}
+    own.kill(own.hearthd)
+    own.kill(own.warden)
+    # the fixture's stop() purges and checks that nothing is left
