@@ -1,0 +1,71 @@
+"""10,000 cold starts and kills: what the machine holds before and after must be the same."""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from load import HELLO, Instance, create, need_root, replay, row, signed_invoke, wait_active, zip_of  # noqa: E402
+from instance import wait_until  # noqa: E402
+
+
+def rss_mib(pid):
+    return next(int(line.split()[1]) / 1024 for line in open(f"/proc/{pid}/status") if line.startswith("VmRSS"))
+
+
+def fds(pid):
+    return len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def census(instance):
+    lsns = subprocess.run(["lsns", "-n", "-o", "TYPE"], capture_output=True, text=True).stdout.split()
+    return {
+        "processes": len(list(pathlib.Path("/proc").glob("[0-9]*"))),
+        "namespaces": len(lsns),
+        "mounts": len(open("/proc/mounts").readlines()),
+        "cgroups": sum(1 for _ in pathlib.Path("/sys/fs/cgroup").rglob("cgroup.procs")),
+        "hearthd_fds": fds(instance.hearthd.pid), "warden_fds": fds(instance.warden.pid),
+        "hearthd_MiB": round(rss_mib(instance.hearthd.pid)), "warden_MiB": round(rss_mib(instance.warden.pid)),
+    }
+
+
+def settled(instance):
+    """The census when nothing is bound and the pool is full again."""
+    def calm():
+        containers = json.loads(instance.hearth("pool", "--json").stdout)["containers"]
+        return len(containers) == 8 and all(c["state"] == "warm" for c in containers)
+    wait_until(calm, seconds=60, every=0.2, what="a calm pool")
+    wait_until(lambda: census(instance) == (time.sleep(0.3) or census(instance)), seconds=60, what="a steady census")
+    return census(instance)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--starts", type=int, default=10_000)
+    starts = parser.parse_args().starts
+    need_root()
+    instance = Instance("hbchurn", {"hold.seconds": 0, "pool.min": 8, "pool.max": 8}).start()
+    try:
+        client = instance.client("lambda")
+        create(client, "hello", zip_of({"app.py": HELLO}), MemorySize=128)
+        wait_active(client, "hello")
+        request = signed_invoke(instance, "hello")
+        replay(instance, [request], repeat=200, connections=4)
+        before = settled(instance)
+        failures = done = 0
+        while done < starts:
+            run = replay(instance, [signed_invoke(instance, "hello")], repeat=1000, connections=4)
+            done, failures = done + run["count"], failures + run["failures"]
+            print(f"  {done} starts and kills, {failures} failed, {run['per_second']:.0f}/s", flush=True)
+        after = settled(instance)
+        for what in before:
+            row(what, before=before[what], after=after[what])
+    finally:
+        instance.stop()
+        instance.remove()
+
+
+if __name__ == "__main__":
+    main()
