@@ -88,7 +88,8 @@ struct Options {
   BodyLimitFn body_limit;
   RefuseFn refuse;  // default: the reason as text/plain
   size_t connections = 4096;
-  // To the tick of a second. 0 = none (idle only).
+  // Deadlines hold to the tick; idle_deadline 0 = none.
+  std::chrono::milliseconds tick{1000};
   std::chrono::milliseconds header_deadline{10'000};  // first byte → whole header
   std::chrono::milliseconds body_deadline{20'000};    // plus its length / kSlowestBodyRate
   std::chrono::milliseconds write_deadline{60'000};   // of one answer
