@@ -18,28 +18,28 @@ using Tags = std::map<std::string, std::string>;
 struct Vpc {
   VpcId id;
   AccountId account;
-  std::string cidr;
+  std::string cidr{};
   bool dns_support = true;
   bool dns_hostnames = false;
-  std::vector<std::string> nameservers;  // what functions in this VPC ask; none unless the operator set them
-  Tags tags;
+  std::vector<std::string> nameservers{};  // what functions in this VPC ask; none unless the operator set them
+  Tags tags{};
 };
 
 struct Subnet {
   SubnetId id;
   AccountId account;
   VpcId vpc;
-  std::string cidr;
-  std::string availability_zone;
+  std::string cidr{};
+  std::string availability_zone{};
   bool public_addresses = false;  // MapPublicIpOnLaunch: stored and shown
-  std::string gateway_address;    // of the PAT gateway in this subnet; "" until a function needs one
-  std::string gateway_mac;
-  std::map<std::string, std::string> hosts;  // name → address, made by `hearth vpc host add`
-  std::string bridge;                        // tied to a host bridge, "" = not
+  std::string gateway_address{};  // of the PAT gateway in this subnet; "" until a function needs one
+  std::string gateway_mac{};
+  std::map<std::string, std::string> hosts{};  // name → address, made by `hearth vpc host add`
+  std::string bridge{};                        // tied to a host bridge, "" = not
   int64_t vlan = 0;
   int64_t vni = 0;  // tied to a VXLAN, 0 = not
-  std::string vxlan_remote;
-  Tags tags;
+  std::string vxlan_remote{};
+  Tags tags{};
 };
 
 struct GroupRule {
@@ -48,20 +48,20 @@ struct GroupRule {
   std::string protocol;  // "tcp", "udp", "icmp", "-1", or a number
   int64_t from_port = -1;
   int64_t to_port = -1;
-  std::string cidr;          // either this
-  GroupId referenced_group;  // or this
-  std::string description;
-  Tags tags;
+  std::string cidr{};          // either this
+  GroupId referenced_group{};  // or this
+  std::string description{};
+  Tags tags{};
 };
 
 struct Group {
   GroupId id;
   AccountId account;
   VpcId vpc;
-  std::string name;
-  std::string description;
-  std::vector<GroupRule> rules;
-  Tags tags;
+  std::string name{};
+  std::string description{};
+  std::vector<GroupRule> rules{};
+  Tags tags{};
 };
 
 struct NetworkInterface {  // the gateway's interface in a subnet that functions use

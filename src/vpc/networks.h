@@ -18,6 +18,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -152,7 +153,28 @@ class Networks {
   boost::asio::awaitable<Ec2Result<json::object>> counters(AccountId account, VpcId vpc);
 
  private:
-  Networks(store::Registry& registry, WardenFn warden, UsesFn uses, TaskGroup& tasks, Options options);
+  using Done = boost::asio::awaitable<Result<>>;
+  struct Private;  // only load() makes one
+
+  Done prepare_outside();
+  Done prepare_subnets(AccountId account, VpcConfig config);
+  // Gives the subnet a gateway address, has the warden attach it, keeps what it answered.
+  Done attach(AccountId account, SubnetId id);
+  Done detach_gateway(AccountId account, SubnetId id);
+  // Says again the policies whose groups are, or whose rules name, one of `changed`; all policies when it is empty.
+  Done say_policies(AccountId account, std::vector<GroupId> changed);
+  Done ensure_account(AccountId account);
+  Done release_now(AccountId account);
+  boost::asio::awaitable<void> release_later(AccountId account);
+  Done reset_records(AccountId account);
+  std::vector<std::vector<GroupId>> group_sets(const AccountId& account) const;
+  bool in_use(const AccountId& account, const SubnetId& id) const;
+  bool in_use(const AccountId& account, const GroupId& id) const;
+  Ec2Result<Subnet> subnet_of(const AccountId& account, const VpcId& vpc, const SubnetId& subnet) const;
+  boost::asio::awaitable<Ec2Result<>> save_tied(Subnet subnet, Subnet before);
+  boost::asio::awaitable<Ec2Result<>> save_group(Group group, bool egress_changed);
+  boost::asio::awaitable<Ec2Result<>> change_tags_of(AccountId account, std::string id,
+                                                     std::function<void(Tags&)> change);
 
   std::unique_ptr<Records> records_;
   std::unique_ptr<WardenNetwork> warden_;
@@ -160,6 +182,12 @@ class Networks {
   UsesFn uses_;
   TaskGroup& tasks_;
   Options options_;
+  std::vector<std::string> outside_nameservers_;
+  std::map<AccountId, std::map<std::string, std::vector<GroupId>>> policies_;  // said to the warden: name → groups
+  std::map<AccountId, int> releases_;  // release_later() tasks: calls of release_unused() since one last looked
+
+ public:
+  Networks(const Private&, store::Registry& registry, WardenFn warden, UsesFn uses, TaskGroup& tasks, Options options);
 };
 
 }  // namespace hearth::vpc

@@ -1,0 +1,311 @@
+// Networks: how functions get into VPCs: attachments, policies, and keeping the warden in agreement.
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <ranges>
+
+#include "base/log.h"
+#include "vpc/address.h"
+#include "vpc/networks.h"
+#include "vpc/records.h"
+#include "vpc/rules.h"
+#include "vpc/turns.h"
+#include "vpc/warden_network.h"
+
+namespace hearth::vpc {
+namespace {
+
+namespace asio = boost::asio;
+
+template <typename T>
+bool holds(const std::vector<T>& list, const T& item) {
+  return std::ranges::find(list, item) != list.end();
+}
+
+Failure lambda_error(std::string_view call, std::string_view code, std::string message) {
+  return fail(Kind::invalid,
+              fmt::format("Error occurred while {}. EC2 Error Code: {}. EC2 Error Message: {}", call, code, message));
+}
+
+// eni-… that stays the same while the subnet's gateway keeps its address.
+std::string interface_id(const Subnet& subnet) {
+  std::string text = subnet.id.str() + "\n" + subnet.gateway_address;
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::string id = "eni-";
+  for (size_t i = 0; i < 9; ++i) id += fmt::format("{:02x}", digest[i]);
+  return id.substr(0, 4 + 17);
+}
+
+std::set<uint32_t> taken_addresses(const Subnet& subnet) {
+  std::set<uint32_t> taken;
+  for (const auto& address : std::views::values(subnet.hosts))
+    if (auto parsed = parse_address(address)) taken.insert(*parsed);
+  if (auto gateway = parse_address(subnet.gateway_address)) taken.insert(*gateway);
+  return taken;
+}
+
+// The first failure of several things that are all tried.
+void keep_first(Result<>& first, Result<> next) {
+  if (first && !next) first = std::move(next);
+}
+
+}  // namespace
+
+Result<VpcId> Networks::resolve(const AccountId& account, const VpcConfig& config) const {
+  if (config.subnets.empty() || config.groups.empty())
+    return fail(Kind::invalid, "SubnetIds and SecurityIds must coexist or be both empty list.");
+  if (config.subnets.size() > kMaxFunctionSubnets || config.groups.size() > kMaxFunctionGroups)
+    return fail(Kind::invalid, fmt::format("A function is in at most {} subnets and {} security groups",
+                                           kMaxFunctionSubnets, kMaxFunctionGroups));
+  VpcId vpc;
+  for (const auto& id : config.subnets) {
+    const Subnet* subnet = find_subnet(account, id);
+    if (!subnet)
+      return lambda_error("DescribeSubnets", "InvalidSubnetID.NotFound",
+                          fmt::format("The subnet ID '{}' does not exist", id.str()));
+    if (!vpc.empty() && subnet->vpc != vpc) return fail(Kind::invalid, "Subnets are required to be in the same VPC.");
+    vpc = subnet->vpc;
+  }
+  for (const auto& id : config.groups) {
+    const Group* group = find_group(account, id);
+    if (!group)
+      return lambda_error("DescribeSecurityGroups", "InvalidGroup.NotFound",
+                          fmt::format("The security group '{}' does not exist", id.str()));
+    if (group->vpc != vpc) return fail(Kind::invalid, "Security Groups are required to be in the same VPC as Subnets.");
+  }
+  return vpc;
+}
+
+Plan Networks::plan(const AccountId& account, const std::optional<VpcConfig>& config) const {
+  if (!config) {
+    if (options_.outside == "none") return {};
+    return {"outside", "", outside_nameservers_};
+  }
+  Plan plan;
+  plan.policy = policy_name(config->groups);
+  for (const auto& id : config->subnets) {
+    const Subnet* subnet = find_subnet(account, id);
+    if (!subnet || subnet->gateway_address.empty()) continue;
+    plan.attachment = id.str();
+    const Vpc* vpc = find_vpc(account, subnet->vpc);
+    if (vpc && vpc->dns_support) plan.nameservers = vpc->nameservers;
+    break;
+  }
+  return plan;
+}
+
+// ---- who uses what
+
+bool Networks::in_use(const AccountId& account, const SubnetId& id) const {
+  auto named = [&id](const Use& use) { return holds(use.config.subnets, id); };
+  return std::ranges::any_of(uses_(account), named);
+}
+
+bool Networks::in_use(const AccountId& account, const GroupId& id) const {
+  auto named = [&id](const Use& use) { return holds(use.config.groups, id); };
+  return std::ranges::any_of(uses_(account), named);
+}
+
+std::vector<NetworkInterface> Networks::interfaces(const AccountId& account) const {
+  std::map<SubnetId, std::set<GroupId>> used;
+  for (const auto& use : uses_(account))
+    for (const auto& id : use.config.subnets) used[id].insert(use.config.groups.begin(), use.config.groups.end());
+  std::vector<NetworkInterface> out;
+  for (const auto& [id, groups] : used) {
+    const Subnet* subnet = find_subnet(account, id);
+    if (!subnet || subnet->gateway_address.empty()) continue;
+    std::string eni = interface_id(*subnet);
+    out.push_back({eni, id, subnet->vpc, subnet->availability_zone, subnet->gateway_address, subnet->gateway_mac,
+                   "AWS Lambda VPC ENI-" + id.str(), std::vector<GroupId>(groups.begin(), groups.end())});
+  }
+  std::ranges::sort(out, {}, &NetworkInterface::id);
+  return out;
+}
+
+std::vector<std::vector<GroupId>> Networks::group_sets(const AccountId& account) const {
+  std::map<std::string, std::vector<GroupId>> sets;
+  for (const auto& use : uses_(account)) sets.emplace(policy_name(use.config.groups), use.config.groups);
+  auto said = policies_.find(account);
+  if (said != policies_.end()) sets.insert(said->second.begin(), said->second.end());
+  auto values = std::views::values(sets);
+  return {values.begin(), values.end()};
+}
+
+// ---- making the way
+
+asio::awaitable<Result<>> Networks::prepare(AccountId account, std::optional<VpcConfig> config) {
+  if (!config) co_return co_await prepare_outside();
+  CO_TRY_ASSIGN(auto turn, co_await turns_->take(account));
+  CO_TRY(resolve(account, *config));
+  co_return co_await prepare_subnets(account, std::move(*config));
+}
+
+asio::awaitable<Result<>> Networks::prepare_outside() {
+  if (options_.outside == "none") co_return Result<>();
+  CO_TRY(co_await warden_->ensure_gateway());
+  co_return co_await warden_->ensure_outside();
+}
+
+asio::awaitable<Result<>> Networks::prepare_subnets(AccountId account, VpcConfig config) {
+  CO_TRY(co_await warden_->ensure_gateway());
+  policies_[account].emplace(policy_name(config.groups), config.groups);
+  for (const auto& id : config.subnets) CO_TRY(co_await attach(account, id));
+  // The policy itself, and every other whose rules let functions reach these groups: their addresses may be new.
+  co_return co_await say_policies(account, config.groups);
+}
+
+asio::awaitable<Result<>> Networks::attach(AccountId account, SubnetId id) {
+  const Subnet* found = find_subnet(account, id);
+  if (!found) co_return fail(Kind::not_found, fmt::format("The subnet ID '{}' does not exist", id.str()));
+  Subnet subnet = *found;
+  if (subnet.gateway_address.empty()) {
+    CO_TRY_ASSIGN(Cidr range, parse_cidr(subnet.cidr));
+    CO_TRY_ASSIGN(uint32_t address, next_free(range, taken_addresses(subnet)));
+    subnet.gateway_address = address_text(address);
+    CO_TRY(co_await records_->save(subnet));
+  }
+  CO_TRY(co_await warden_->ensure_subnet(subnet));
+  CO_TRY_ASSIGN(warden::AttachmentReply reply, co_await warden_->ensure_attachment(subnet));
+  if (reply.mac == subnet.gateway_mac) co_return Result<>();
+  subnet.gateway_mac = reply.mac;
+  co_return co_await records_->save(std::move(subnet));
+}
+
+asio::awaitable<Result<>> Networks::detach_gateway(AccountId account, SubnetId id) {
+  CO_TRY(co_await warden_->drop_attachment(id));
+  const Subnet* found = find_subnet(account, id);
+  if (!found) co_return Result<>();
+  Subnet subnet = *found;
+  subnet.gateway_address.clear();
+  subnet.gateway_mac.clear();
+  co_return co_await records_->save(std::move(subnet));
+}
+
+asio::awaitable<Result<>> Networks::say_policies(AccountId account, std::vector<GroupId> changed) {
+  auto concerned = [&](const std::vector<GroupId>& groups) {
+    if (changed.empty()) return true;
+    for (const auto& id : groups) {
+      if (holds(changed, id)) return true;
+      const Group* group = find_group(account, id);
+      if (!group) continue;
+      for (const auto& rule : group->rules)
+        if (rule.egress && holds(changed, rule.referenced_group)) return true;
+    }
+    return false;
+  };
+  Result<> first;
+  for (const auto& groups : group_sets(account)) {
+    if (!concerned(groups)) continue;
+    auto egress = egress_of(groups, records_->of(account), interfaces(account));
+    if (!egress) {
+      keep_first(first, std::unexpected(egress.error()));
+      continue;
+    }
+    auto said = co_await warden_->ensure_policy(policy_name(groups), std::move(*egress));
+    if (said) policies_[account].emplace(policy_name(groups), groups);
+    keep_first(first, std::move(said));
+  }
+  co_return first;
+}
+
+// ---- letting go
+
+void Networks::release_unused(const AccountId& account) {
+  if (++releases_[account] == 1) tasks_.spawn("release of network attachments", release_later(account));
+}
+
+asio::awaitable<void> Networks::release_later(AccountId account) {
+  asio::steady_timer timer(tasks_.executor());
+  int seen = 0;
+  while (seen != releases_[account]) {
+    seen = releases_[account];
+    timer.expires_after(options_.release_after);
+    auto [ended] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (ended) co_return;  // the daemon stops; ensure_all() of the next one starts the wait again
+  }
+  releases_.erase(account);
+  auto released = co_await release_now(account);
+  if (!released) log::warn("unused network attachments stay: {}", released.error().describe());
+}
+
+asio::awaitable<Result<>> Networks::release_now(AccountId account) {
+  CO_TRY_ASSIGN(auto turn, co_await turns_->take(account));
+  std::vector<SubnetId> unused;
+  for (const auto& [id, subnet] : records_->of(account).subnets)
+    if (!subnet.gateway_address.empty() && !in_use(account, id)) unused.push_back(id);
+  Result<> first;
+  for (const auto& id : unused) keep_first(first, co_await detach_gateway(account, id));
+  std::set<std::string> named;
+  for (const auto& use : uses_(account)) named.insert(policy_name(use.config.groups));
+  std::vector<std::string> policies;
+  for (const auto& name : std::views::keys(policies_[account]))
+    if (!named.contains(name)) policies.push_back(name);
+  for (const auto& name : policies) {
+    auto dropped = co_await warden_->drop_policy(name);
+    if (dropped) policies_[account].erase(name);
+    keep_first(first, std::move(dropped));
+  }
+  co_return first;
+}
+
+// ---- the whole of it
+
+asio::awaitable<Result<>> Networks::ensure_all() {
+  Result<> first = co_await prepare_outside();
+  for (const auto& account : records_->accounts()) keep_first(first, co_await ensure_account(account));
+  co_return first;
+}
+
+asio::awaitable<Result<>> Networks::ensure_account(AccountId account) {
+  CO_TRY_ASSIGN(auto turn, co_await turns_->take(account));
+  std::vector<Subnet> needed;
+  for (const auto& subnet : std::views::values(records_->of(account).subnets))
+    if (!subnet.gateway_address.empty() || !subnet.hosts.empty() || !subnet.bridge.empty() || subnet.vni != 0)
+      needed.push_back(subnet);
+  Result<> first;
+  bool unused = false;
+  for (const auto& subnet : needed) {
+    if (subnet.gateway_address.empty()) {
+      keep_first(first, co_await warden_->ensure_subnet(subnet));
+      continue;
+    }
+    unused = unused || !in_use(account, subnet.id);
+    keep_first(first, co_await warden_->ensure_gateway());
+    keep_first(first, co_await attach(account, subnet.id));
+  }
+  std::vector<GroupId> all;
+  keep_first(first, co_await say_policies(account, std::move(all)));
+  if (unused) release_unused(account);
+  co_return first;
+}
+
+asio::awaitable<Result<>> Networks::reset(AccountId account) {
+  CO_TRY_ASSIGN(auto turn, co_await turns_->take(account));
+  std::vector<Subnet> subnets;
+  for (const auto& subnet : std::views::values(records_->of(account).subnets)) subnets.push_back(subnet);
+  for (const auto& subnet : subnets) CO_TRY(co_await warden_->drop_subnet(subnet));
+  std::vector<VpcId> vpcs;
+  for (const auto& id : std::views::keys(records_->of(account).vpcs)) vpcs.push_back(id);
+  for (const auto& id : vpcs) CO_TRY(co_await warden_->drop_vpc(id));
+  std::vector<std::string> policies;
+  for (const auto& name : std::views::keys(policies_[account])) policies.push_back(name);
+  for (const auto& name : policies) CO_TRY(co_await warden_->drop_policy(name));
+  policies_.erase(account);
+  co_return co_await reset_records(account);
+}
+
+asio::awaitable<Result<>> Networks::reset_records(AccountId account) {
+  auto records = records_->of(account);  // a copy: what it names is erased
+  for (const auto& id : std::views::keys(records.subnets)) CO_TRY(co_await records_->erase(account, id));
+  for (const auto& id : std::views::keys(records.vpcs)) CO_TRY(co_await records_->erase(account, id));
+  for (const auto& id : std::views::keys(records.groups)) CO_TRY(co_await records_->erase(account, id));
+  co_return Result<>();
+}
+
+}  // namespace hearth::vpc
