@@ -1,0 +1,43 @@
+// The request parser: a head whose views must lie in the bytes given, then a chunked body under its limit.
+#include <cstdint>
+
+#include "base/http_parse.h"
+
+namespace {
+
+using namespace hearth::http;
+
+constexpr size_t kBodyLimit = 64;
+
+void check_within(std::string_view part, std::string_view all) {
+  bool within = part.empty() || (part.data() >= all.data() && part.data() + part.size() <= all.data() + all.size());
+  if (!within) __builtin_trap();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 1) return 0;
+  std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  Head head;
+  RequestParser parser(head);
+  // In two pieces, as the network may have it.
+  size_t first = std::min<size_t>(data[0], text.size());
+  Parsed parsed = parser.take_head(text.data(), text.data() + first);
+  if (parsed == Parsed::more) parsed = parser.take_head(text.data(), text.data() + text.size());
+  if (parsed != Parsed::done) return 0;
+  check_within(head.method, text);
+  check_within(head.target, text);
+  if (head.headers.size() > Options::kHeaders) __builtin_trap();
+  for (const Header& header : head.headers) {
+    check_within(header.name, text);
+    check_within(header.value, text);
+  }
+  if (!parser.has_chunked_body()) return 0;
+  std::string body;
+  size_t consumed = 0;
+  auto rest = text.substr(parser.head_size());
+  parser.take_chunks(rest, kBodyLimit, body, consumed);
+  if (body.size() > kBodyLimit || consumed > rest.size()) __builtin_trap();
+  return 0;
+}
