@@ -2,7 +2,8 @@
 //
 // Keys are "kind/account/name"-like texts of at most 512 bytes, values JSON text of at most 1 MiB. Every change of a
 // record raises its version (from 1). A change answers after it is durable (fsync; changes that arrive together share
-// one). Single reader and writer process. Calls are coroutines of the owner's loop; the work is on the store's own thread.
+// one). Single reader and writer process. Calls are coroutines of the owner's loop; the work is on the store's own
+// thread.
 //
 // Contract test: store/registry_contract_test.cc, which every implementation must pass.
 #pragma once
@@ -31,11 +32,13 @@ class Registry {
 
   virtual ~Registry() = default;
 
+  // not_found when there is none.
   virtual boost::asio::awaitable<Result<Record>> get(std::string key) = 0;
   // `expected`: the version that must stand there now, 0 = no record; nullopt = whatever. Conflict otherwise.
   // Answers the new version.
   virtual boost::asio::awaitable<Result<int64_t>> put(std::string key, std::string value,
                                                       std::optional<int64_t> expected) = 0;
+  // not_found when there is none; otherwise as put.
   virtual boost::asio::awaitable<Result<>> remove(std::string key, std::optional<int64_t> expected) = 0;
   // Records whose key starts with `prefix`, in key order, after `after` ("" = from the first).
   virtual boost::asio::awaitable<Result<std::vector<Record>>> list(std::string prefix, std::string after,
