@@ -22,11 +22,12 @@ struct Call {
   std::string request_id;  // x-amzn-RequestId of the reply
   AccountId account;
   std::string region;
+  std::string service;       // of the credential scope: "lambda"
   bool is_operator = false;  // signed with the operator's key: may use service "hearth"
   std::string method;
-  std::string path;          // as sent, percent-encoded
-  NameValues query;          // decoded, in order
-  NameValues headers;        // names in lower case
+  std::string path;    // as sent, percent-encoded
+  NameValues query;    // decoded, in order
+  NameValues headers;  // names in lower case
   std::string body;
 
   // First value of that name; nullopt when there is none.
@@ -41,13 +42,22 @@ struct Reply {
   std::string body;
 };
 
+// How large a request's body may be, and the operation that says so.
+struct BodyLimit {
+  size_t bytes = 1024 * 1024;
+  std::string_view operation = "";
+};
+
 class Service {
  public:
   virtual ~Service() = default;
+  // Asked before the body is read.
+  virtual BodyLimit body_limit(std::string_view /*method*/, std::string_view /*path*/) const { return {}; }
   virtual boost::asio::awaitable<Reply> handle(Call call) = 0;
   // A failure that the front door found before the service was asked (signature, size …), in this service's shape.
   // `code` is AWS's ("InvalidSignatureException").
-  virtual Reply refuse(int status, std::string_view code, std::string_view message, std::string_view request_id) const = 0;
+  virtual Reply refuse(int status, std::string_view code, std::string_view message,
+                       std::string_view request_id) const = 0;
 };
 
 }  // namespace hearth::api

@@ -321,7 +321,7 @@ std::expected<std::string, Refusal> payload_hash(const Message& message) {
                   "aws-chunked request bodies are not accepted here; send the body with its length.");
   }
   if (said == kUnsigned) return std::string(kUnsigned);
-  auto computed = hex(Sha256::of(message.body));
+  auto computed = hex(message.body_hash ? *message.body_hash : Sha256::of(message.body));
   if (!said.empty() && said != computed) {
     return bad_signature("The provided 'x-amz-content-sha256' header does not match what was computed.");
   }

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <expected>
 #include <forward_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,7 @@ struct Message {
   std::string_view query;  // as on the wire
   std::span<const http::Header> headers;
   std::string_view body;
+  std::optional<Sha256Digest> body_hash = std::nullopt;  // when it was computed elsewhere
 };
 
 // An answer of AWS's: HTTP status, error code, words.
