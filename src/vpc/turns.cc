@@ -37,7 +37,7 @@ asio::awaitable<Result<Turns::Turn>> Turns::take(AccountId account) {
   Waiter waiter{asio::steady_timer(co_await asio::this_coro::executor, never)};
   line->waiting.push_back(&waiter);
   co_await asio::this_coro::throw_if_cancelled(false);
-  auto [ended] = co_await waiter.wake.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_await waiter.wake.async_wait(asio::as_tuple(asio::use_awaitable));
   bool cancelled = (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
   co_await asio::this_coro::throw_if_cancelled(true);
   if (waiter.granted && !cancelled) co_return Turn(line);
