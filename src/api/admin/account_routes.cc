@@ -2,15 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace hearth::api::admin {
-
-Result<AccountId> parse_account(const std::string& text) {
-  bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  if (text.size() != 12 || !digits) return fail(Kind::invalid, "account must be 12 digits");
-  return AccountId(text);
-}
 
 void AccountRoutes::add_to(Router& router) {
   router.add("GET", "accounts", this, &AccountRoutes::list);
@@ -22,9 +14,9 @@ void AccountRoutes::add_to(Router& router) {
 
 Result<AccountId> AccountRoutes::account_of(const Request& request) const {
   TRY(request.only_query({}));
-  TRY_ASSIGN(AccountId account, parse_account(request.parts[0]));
-  auto accounts = needs_.accounts.list();
-  if (std::ranges::find(accounts, account) == accounts.end()) {
+  AccountId account(request.parts[0]);
+  TRY(check_account(account));
+  if (!needs_.accounts.contains(account)) {
     return fail(Kind::not_found, fmt::format("there is no account {}", account.str()));
   }
   return account;
@@ -61,7 +53,8 @@ boost::asio::awaitable<Outcome> AccountRoutes::create(Request request) {
   CO_TRY_ASSIGN(FieldReader reader, FieldReader::of(body, "body"));
   CO_TRY_ASSIGN(std::string text, reader.text("account", 12));
   CO_TRY(reader.finish());
-  CO_TRY_ASSIGN(AccountId account, parse_account(text));
+  AccountId account(text);
+  CO_TRY(check_account(account));
   CO_TRY_ASSIGN(AccessKey key, co_await needs_.accounts.create(account));
   co_return describe(account, key);
 }

@@ -26,7 +26,4 @@ class AccountRoutes {
   const Dependencies& needs_;
 };
 
-// Kind::invalid unless `text` is 12 digits.
-Result<AccountId> parse_account(const std::string& text);
-
 }  // namespace hearth::api::admin

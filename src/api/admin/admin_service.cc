@@ -24,6 +24,10 @@ AdminService::AdminService(Dependencies dependencies)
 
 AdminService::~AdminService() = default;
 
+BodyLimit AdminService::body_limit(std::string_view, std::string_view) const {
+  return {.bytes = kMaxBody, .operation = ""};
+}
+
 boost::asio::awaitable<Reply> AdminService::handle(Call call) {
   if (!call.is_operator) {
     co_return error_reply(403, "AccessDenied",

@@ -25,6 +25,7 @@ class AdminService : public Service {
   explicit AdminService(Dependencies dependencies);
   ~AdminService() override;
 
+  BodyLimit body_limit(std::string_view method, std::string_view path) const override;
   boost::asio::awaitable<Reply> handle(Call call) override;
   Reply refuse(int status, std::string_view code, std::string_view message, std::string_view request_id) const override;
 

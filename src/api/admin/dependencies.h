@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "api/accounts.h"
 #include "api/admin/runtime_aliases.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -21,20 +22,6 @@
 #include "vpc/networks.h"
 
 namespace hearth::api::admin {
-
-struct AccessKey {
-  std::string access_key_id;
-  std::string secret_access_key;
-};
-
-struct AccountAccess {
-  std::function<std::vector<AccountId>()> list;
-  // Kind::not_found when there is no such account.
-  std::function<Result<AccessKey>(AccountId)> key_of;                          // its newest
-  std::function<boost::asio::awaitable<Result<AccessKey>>(AccountId)> create;  // Kind::conflict when it is there
-  std::function<boost::asio::awaitable<Result<AccessKey>>(AccountId)> new_key;
-  std::function<boost::asio::awaitable<Result<>>(AccountId)> remove;
-};
 
 struct LogPage {
   std::vector<std::string> lines;  // oldest first
@@ -58,7 +45,7 @@ struct Dependencies {
   runtime::Invoker& invoker;
   vpc::Networks& networks;
   RuntimeAliases& aliases;
-  AccountAccess accounts;
+  Accounts& accounts;
   ReadLogFn read_log;
   std::function<WardenState()> warden;
   // {"attachments":{NAME:{counter:number}},"gateway":{counter:number}}, as the warden's gateway_stats says.

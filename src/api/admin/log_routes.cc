@@ -4,8 +4,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "api/admin/account_routes.h"
-
 namespace hearth::api::admin {
 
 void LogRoutes::add_to(Router& router) { router.add("GET", "logs/{account}/{function}", this, &LogRoutes::read); }
@@ -14,7 +12,8 @@ boost::asio::awaitable<Outcome> LogRoutes::read(Request request) {
   CO_TRY(request.only_query({"tail", "after", "wait_ms"}));
   CO_TRY_ASSIGN(int64_t tail, request.query_integer("tail", 0, kMaxLines, 100));
   CO_TRY_ASSIGN(int64_t wait_ms, request.query_integer("wait_ms", 0, kMaxWaitMs, 0));
-  CO_TRY_ASSIGN(AccountId account, parse_account(request.parts[0]));
+  AccountId account(request.parts[0]);
+  CO_TRY(check_account(account));
   const runtime::FunctionKey key{account, request.parts[1]};
   std::string after = request.query_text("after");
   const size_t limit = after.empty() ? static_cast<size_t>(tail) : static_cast<size_t>(kMaxLines);
