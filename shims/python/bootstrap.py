@@ -1,0 +1,446 @@
+"""The Python shim: waits for its function, imports the handler and serves invocations.
+
+What a function sees (messages, error bodies, log lines, context) is as with AWS's own runtime interface client.
+"""
+
+import decimal
+import importlib
+import json
+import logging
+import math
+import os
+import re
+import sys
+import time
+import traceback
+
+import _hearth
+
+TASK_ROOT = "/var/task"
+LAYER_ROOT = "/opt/python"
+LINE_END = "\r"  # inside one log event: a newline would end it
+INDENT = "\u00a0"
+INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
+MAX_XRAY_HEADER = 1024 * 1024
+UNHANDLED_WARNING = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare "
+    "cases, a Lambda runtime update can cause unexpected function behavior. For functions using managed runtimes, "
+    "runtime updates can be triggered by a function change, or can be applied automatically. To determine if the "
+    "runtime has been updated, check the runtime version in the INIT_START log entry. If this error correlates with a "
+    "change in the runtime version, you may be able to mitigate this error by temporarily rolling back to the previous "
+    "runtime version. For more information, see "
+    "https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
+)
+UNESCAPED_RUNTIMES = {"AWS_Lambda_python3.12", "AWS_Lambda_python3.13", "AWS_Lambda_python3.14"}
+
+
+class Fault(Exception):
+    """A failure that is the runtime's to name: `kind` is the errorType."""
+
+    def __init__(self, kind, message, trace=None):
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.trace = trace
+
+
+# ---- JSON as AWS's client writes it: Decimal as a plain number, bytes as text
+
+
+class ResponseEncoder:
+    # Stands in the text for a Decimal until the text is whole; random, so that no function can write one.
+    def __init__(self, ensure_ascii):
+        self._mark = "decimal:" + os.urandom(12).hex() + ":"
+        self._pattern = re.compile('"' + self._mark + '([^"]*)"')
+        self._has_decimal = False
+        self._encode = json.JSONEncoder(ensure_ascii=ensure_ascii, default=self._default).encode
+
+    def _default(self, value):
+        if isinstance(value, decimal.Decimal):
+            if value.is_nan():
+                return math.nan
+            self._has_decimal = True
+            return self._mark + str(value)
+        if isinstance(value, bytes):
+            return value.decode("utf-8")
+        raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+    def encode(self, value):
+        self._has_decimal = False
+        text = self._encode(value)
+        return self._pattern.sub(r"\1", text) if self._has_decimal else text
+
+
+# ---- the context object
+
+
+class CognitoIdentity:
+    __slots__ = ["cognito_identity_id", "cognito_identity_pool_id"]
+
+    def __repr__(self):
+        return _describe(self, self.__slots__)
+
+
+class Client:
+    __slots__ = ["installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"]
+
+    def __repr__(self):
+        return _describe(self, self.__slots__)
+
+
+class ClientContext:
+    __slots__ = ["custom", "env", "client"]
+
+    def __repr__(self):
+        return _describe(self, self.__slots__)
+
+
+def _describe(thing, names):
+    return "%s([%s])" % (type(thing).__name__, ",".join("%s=%s" % (name, getattr(thing, name)) for name in names))
+
+
+def _filled(kind, values):
+    if values is None:
+        return None
+    thing = kind()
+    for name in kind.__slots__:
+        setattr(thing, name, values.get(name))
+    return thing
+
+
+class LambdaContext:
+    def __init__(self, request_id, client_context, cognito_identity, deadline_ms, function_arn, tenant_id):
+        environment = os.environ
+        self.aws_request_id = request_id
+        self.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = function_arn
+        self.tenant_id = tenant_id
+        self.client_context = _filled(ClientContext, client_context)
+        if self.client_context is not None:
+            self.client_context.client = _filled(Client, self.client_context.client)
+        self.identity = CognitoIdentity()
+        identity = cognito_identity or {}
+        self.identity.cognito_identity_id = identity.get("cognitoIdentityId")
+        self.identity.cognito_identity_pool_id = identity.get("cognitoIdentityPoolId")
+        self._epoch_deadline_time_in_ms = deadline_ms
+
+    def get_remaining_time_in_millis(self):
+        left = self._epoch_deadline_time_in_ms - int(time.time() * 1000)
+        return left if left > 0 else 0
+
+    def log(self, message):
+        sys.stdout.write(str(message))
+
+    def __repr__(self):
+        names = ["aws_request_id", "log_group_name", "log_stream_name", "function_name", "memory_limit_in_mb"]
+        names += ["function_version", "invoked_function_arn", "client_context", "identity", "tenant_id"]
+        return _describe(self, names)
+
+
+def _header_json(text, name):
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        message = "Unable to parse {} JSON: {}".format(name, error)
+        raise Fault("Runtime.LambdaContextUnmarshalError", message) from None
+
+
+# ---- logging
+
+
+class Unbuffered:
+    """Standard output and error: what was written is out before the process can die."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        pass
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        self.stream.write(text)
+        self.stream.flush()
+
+    def writelines(self, lines):
+        self.stream.writelines(lines)
+        self.stream.flush()
+
+
+class _Current:
+    request_id = None
+    tenant_id = None
+
+
+class _RequestFilter(logging.Filter):
+    def filter(self, record):
+        record.aws_request_id = _Current.request_id or ""
+        record.tenant_id = _Current.tenant_id
+        return True
+
+
+class _LogHandler(logging.Handler):
+    def emit(self, record):
+        sys.stdout.write(self.format(record))
+
+
+_RESERVED = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "aws_request_id", "tenant_id"}
+_encode_log = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+class _JsonFormatter(logging.Formatter):
+    def __init__(self):
+        super().__init__(datefmt="%Y-%m-%dT%H:%M:%SZ")
+
+    def format(self, record):
+        failure = record.exc_info or None
+        plain = isinstance(record.msg, dict) and not record.args
+        entry = {
+            "timestamp": self.formatTime(record, self.datefmt),
+            "level": logging.getLevelName(min(50, max(0, record.levelno)) // 10 * 10),
+            "message": record.msg if plain else record.getMessage(),
+            "logger": record.name,
+            "stackTrace": traceback.format_tb(failure[2]) if failure else None,
+            "errorType": failure[0].__name__ if failure else None,
+            "errorMessage": str(failure[1]) if failure else None,
+            "requestId": getattr(record, "aws_request_id", None),
+            "location": "%s:%s:%s" % (record.pathname, record.funcName, record.lineno) if failure else None,
+            "tenantId": getattr(record, "tenant_id", None),
+        }
+        for name, value in record.__dict__.items():
+            if name not in _RESERVED and name not in entry:
+                entry[name] = value
+        return _encode_log({name: value for name, value in entry.items() if value is not None}) + "\n"
+
+
+def _logs_json():
+    return os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+
+
+def _setup_logging():
+    logging.Formatter.converter = time.gmtime
+    handler = _LogHandler()
+    if _logs_json():
+        handler.setFormatter(_JsonFormatter())
+    else:
+        line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
+        handler.setFormatter(logging.Formatter(line, "%Y-%m-%dT%H:%M:%S"))
+    handler.addFilter(_RequestFilter())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
+    level = "DEBUG" if level == "TRACE" else level.upper()
+    if level in logging._nameToLevel:
+        root.setLevel(level)
+
+
+def _reindent(line):
+    text = line.lstrip(" ")
+    return INDENT * (len(line) - len(text)) + text
+
+
+def log_error(error, encoder):
+    if _logs_json():
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        sys.stdout.write(encoder.encode({"timestamp": stamp, "level": "ERROR", **error}) + "\n")
+        return
+    title = "[ERROR]"
+    if error["errorType"]:
+        title += " " + error["errorType"]
+    if error["errorMessage"]:
+        title += (":" if error["errorType"] else "") + " " + error["errorMessage"]
+    lines = [title, "Traceback (most recent call last):"]
+    for element in error["stackTrace"]:
+        lines += [_reindent(line) for line in element.splitlines()] if element else [""]
+    sys.stdout.write(LINE_END.join(lines) + "\n")
+
+
+# ---- errors
+
+
+def make_error(message, kind, trace, request_id=None):
+    return {
+        "errorMessage": message or "",
+        "errorType": kind or "",
+        "requestId": request_id or "",
+        "stackTrace": trace or [],
+    }
+
+
+def _own_frames_removed(trace):
+    frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(trace)]
+    for index, frame in enumerate(frames):
+        if frame[0] != __file__:
+            return frames[index:]
+    return frames
+
+
+def error_of(failure, request_id=None):
+    """The error body and X-Ray's view of the exception that is being handled, or of a Fault."""
+    if isinstance(failure, Fault):
+        return make_error(failure.message, failure.kind, failure.trace, request_id), _xray(
+            "LambdaValidationError", failure.message, []
+        )
+    frames = _own_frames_removed(failure.__traceback__)
+    kind = type(failure).__name__
+    error = make_error(str(failure), kind, traceback.format_list(frames), request_id)
+    return error, _xray(kind, str(failure), frames)
+
+
+def _xray(kind, message, frames):
+    stack = [{"label": name, "path": path, "line": line} for path, line, name, _ in frames]
+    return {
+        "working_directory": os.getcwd(),
+        "exceptions": [{"message": message, "type": kind, "stack": stack}],
+        "paths": list({path for path, _, _, _ in frames}),
+    }
+
+
+def _header_safe(text):
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def post_error(client, request_id, error, xray, encoder):
+    headers = "Lambda-Runtime-Function-Error-Type: %s\r\n" % _header_safe(error["errorType"] or "Unhandled")
+    cause = json.dumps(xray)
+    if len(cause) < MAX_XRAY_HEADER:
+        headers += "Lambda-Runtime-Function-XRay-Error-Cause: %s\r\n" % cause
+    path = "/2018-06-01/runtime/invocation/%s/error" % request_id
+    status = client.post(path, encoder.encode(error), headers)
+    if status != 202:
+        raise RuntimeError("Failed to post invocation error: status %d" % status)
+
+
+def post_init_error(client, error, encoder):
+    headers = "Lambda-Runtime-Function-Error-Type: %s\r\n" % _header_safe(error["errorType"])
+    status = client.post(INIT_ERROR_PATH, encoder.encode(error), headers)
+    if status != 202:
+        raise RuntimeError("Failed to post init error: status %d" % status)
+
+
+# ---- the handler
+
+
+def find_handler(name):
+    try:
+        module_name, function_name = name.rsplit(".", 1)
+    except ValueError as error:
+        raise Fault("Runtime.MalformedHandlerName", "Bad handler '{}': {}".format(name, error)) from None
+    try:
+        if module_name.split(".")[0] in sys.builtin_module_names:
+            message = "Cannot use built-in module {} as a handler module".format(module_name)
+            raise Fault("Runtime.BuiltInModuleConflict", message)
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        message = "Unable to import module '{}': {}".format(module_name, error)
+        raise Fault("Runtime.ImportModuleError", message) from None
+    except SyntaxError as error:
+        trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
+        message = "Syntax error in module '{}': {}".format(module_name, error)
+        raise Fault("Runtime.UserCodeSyntaxError", message, trace) from None
+    try:
+        return getattr(module, function_name)
+    except AttributeError:
+        message = "Handler '{}' missing on module '{}'".format(function_name, module_name)
+        raise Fault("Runtime.HandlerNotFound", message) from None
+
+
+def _decode_event(body, content_type):
+    if content_type is not None and content_type != "application/json":
+        return body
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: {}".format(error)) from None
+
+
+def _encode_response(response, encoder):
+    if isinstance(response, bytes):
+        return response, "application/unknown"
+    try:
+        return encoder.encode(response), "application/json"
+    except Exception as error:
+        message = "Unable to marshal response: {}".format(error)
+        raise Fault("Runtime.MarshalError", message) from None
+
+
+def serve(client, handler, encoder):
+    while True:
+        body, request_id, deadline, arn, trace_id, client_context, identity, content_type, tenant_id = client.next()
+        _Current.request_id = request_id
+        _Current.tenant_id = tenant_id
+        if trace_id is not None:
+            os.environ["_X_AMZN_TRACE_ID"] = trace_id
+        else:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        try:
+            context = LambdaContext(
+                request_id,
+                _header_json(client_context, "Client Context"),
+                _header_json(identity, "Cognito Identity"),
+                deadline,
+                arn,
+                tenant_id,
+            )
+            response = handler(_decode_event(body, content_type), context)
+            result, result_type = _encode_response(response, encoder)
+        except Exception as failure:
+            error, xray = error_of(failure, request_id)
+            log_error(error, encoder)
+            post_error(client, request_id, error, xray, encoder)
+        else:
+            client.respond(request_id, result, result_type)
+            # Not held while the next invocation is waited for.
+            del response, result
+        body = context = None
+
+
+def _take_start(start):
+    """Becomes the function that the start message describes: environment, folder, module path. Returns the handler."""
+    os.environ.clear()
+    os.environ.update(start["environment"])
+    time.tzset()
+    os.chdir(TASK_ROOT)
+    version = "python%d.%d" % sys.version_info[:2]
+    mine = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path]
+    layers = ["%s/lib/%s/site-packages" % (LAYER_ROOT, version), LAYER_ROOT]
+    sys.path[:0] = [TASK_ROOT] + [path for path in mine if path != "/var/runtime"] + layers
+    sys.path.append("/var/runtime")
+    importlib.invalidate_caches()
+    sys.argv = ["/var/runtime/bootstrap"]
+    return start["handler"]
+
+
+def main():
+    if not _hearth.say_ready():
+        os._exit(0)
+    message = _hearth.wait_for_start()
+    if message is None:
+        os._exit(0)
+    name = _take_start(json.loads(message))
+    sys.stdout = Unbuffered(sys.stdout)
+    sys.stderr = Unbuffered(sys.stderr)
+    encoder = ResponseEncoder(os.environ.get("AWS_EXECUTION_ENV") not in UNESCAPED_RUNTIMES)
+    client = _hearth.RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    try:
+        _setup_logging()
+        handler = find_handler(name)
+    except Exception as failure:
+        error, _ = error_of(failure)
+        error["requestId"] = ""
+        logging.warning(UNHANDLED_WARNING)
+        log_error(error, encoder)
+        post_init_error(client, error, encoder)
+        sys.exit(1)
+    serve(client, handler, encoder)

@@ -1,0 +1,29 @@
+"""The Python zygote: loads what every shim needs, then forks a container for each request of the warden."""
+
+import gc
+import sys
+
+SHIM_FOLDER = "/var/hearth"
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, SHIM_FOLDER)
+
+import site  # noqa: E402  (-S left it out: only its builtins are wanted, not the host's packages)
+
+site.setquit()
+site.setcopyright()
+site.sethelper()
+
+import _hearth  # noqa: E402
+import bootstrap  # noqa: E402
+
+sys.path.remove(SHIM_FOLDER)
+# A function may have a module of that name.
+del sys.modules["bootstrap"]
+
+# What is loaded now is shared by all containers: the collector must not write into it.
+gc.collect()
+gc.freeze()
+
+if _hearth.serve_zygote():
+    bootstrap.main()

@@ -1,0 +1,276 @@
+#include "kernel/cgroup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <sstream>
+
+#include "kernel/process.h"
+
+namespace hearth::kernel {
+namespace {
+
+constexpr std::array<const char*, 4> kControllers = {"memory", "pids", "cpu", "freezer"};
+constexpr const char* kRcuExpedited = "/sys/kernel/rcu_expedited";
+constexpr const char* kBefore = "/value_before";
+constexpr int kKillRounds = 500;
+constexpr useconds_t kKillPause = 10'000;
+
+bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+Result<> make_directory(const std::string& path) {
+  if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("mkdir " + path);
+  return {};
+}
+
+Result<> remove_directory(const std::string& path) {
+  if (rmdir(path.c_str()) != 0 && errno != ENOENT) return fail_errno("rmdir " + path);
+  return {};
+}
+
+bool is_directory(const std::string& path) {
+  struct stat status{};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+// Names in the directory, without the hidden ones.
+Result<std::vector<std::string>> entries(const std::string& path) {
+  DIR* directory = opendir(path.c_str());
+  if (directory == nullptr) return fail_errno("opendir " + path);
+  std::vector<std::string> names;
+  while (dirent* entry = readdir(directory)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  closedir(directory);
+  return names;
+}
+
+Result<> create_file(const std::string& path, const std::string& text) {
+  Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!file.valid()) return fail_errno("create " + path);
+  if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return fail_errno("write " + path);
+  }
+  return {};
+}
+
+Result<Fd> open_directory(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno("open " + path);
+  return fd;
+}
+
+Result<Fd> lock_directory(const std::string& path) {
+  TRY_ASSIGN(Fd directory, open_directory(path));
+  if (flock(directory.get(), LOCK_EX) != 0) return fail_errno("flock " + path);
+  return directory;
+}
+
+// The members of the cgroup at `path`; none when it does not exist.
+Result<std::vector<pid_t>> members(const std::string& path) {
+  auto text = read_file(AT_FDCWD, path + "/cgroup.procs", 1024 * 1024);
+  if (!text && text.error().errno_value == ENOENT) return std::vector<pid_t>();
+  if (!text) return std::unexpected(std::move(text).error());
+  std::vector<pid_t> pids;
+  std::istringstream lines(*text);
+  for (pid_t pid = 0; lines >> pid;) pids.push_back(pid);
+  return pids;
+}
+
+Result<> thaw(const std::string& path) {
+  for (const auto& [file, value] : {std::pair("/freezer.state", "THAWED"), std::pair("/cgroup.freeze", "0")}) {
+    if (exists(path + file)) TRY(write_file(AT_FDCWD, path + file, value));
+  }
+  return {};
+}
+
+// Kills until none is left: a process may fork while we read the list.
+Result<> kill_members(const std::string& path) {
+  for (int round = 0; round < kKillRounds; ++round) {
+    TRY(thaw(path));
+    TRY_ASSIGN(auto pids, members(path));
+    if (pids.empty()) return {};
+    for (pid_t pid : pids) {
+      if (kill(pid, SIGKILL) != 0 && errno != ESRCH) return fail_errno(fmt::format("kill {}", pid));
+    }
+    usleep(kKillPause);
+  }
+  return fail(Kind::timeout, "processes in " + path + " do not end");
+}
+
+Result<> enable_controllers(const std::string& directory) {
+  for (const char* controller : {"+memory", "+pids", "+cpu"}) {
+    TRY(write_file(AT_FDCWD, directory + "/cgroup.subtree_control", controller));
+  }
+  return {};
+}
+
+// The value of `key` in a file of "key value" lines; 0 when it is missing.
+int64_t value_of(const std::string& text, const std::string& key) {
+  std::istringstream lines(text);
+  std::string name;
+  for (int64_t value = 0; lines >> name >> value;) {
+    if (name == key) return value;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<CgroupHost> CgroupHost::open(const std::string& root, const std::string& instance) {
+  std::vector<Hierarchy> hierarchies;
+  if (exists(root + "/memory/memory.limit_in_bytes")) {
+    for (const char* controller : kControllers) {
+      std::string base = fmt::format("{}/{}", root, controller);
+      if (!exists(base)) return fail(Kind::internal, "no cgroup controller at " + base);
+      hierarchies.push_back({controller, fmt::format("{}/{}", base, instance)});
+      TRY(make_directory(hierarchies.back().parent));
+    }
+    return CgroupHost(CgroupVersion::v1, std::move(hierarchies));
+  }
+  TRY_ASSIGN(auto available, read_file(AT_FDCWD, root + "/cgroup.controllers"));
+  if (available.find("memory") == std::string::npos) {
+    return fail(Kind::internal, "no memory controller in " + root + "/cgroup.controllers");
+  }
+  TRY(enable_controllers(root));
+  hierarchies.push_back({"", fmt::format("{}/{}", root, instance)});
+  TRY(make_directory(hierarchies[0].parent));
+  TRY(enable_controllers(hierarchies[0].parent));
+  return CgroupHost(CgroupVersion::v2, std::move(hierarchies));
+}
+
+Result<Cgroup> CgroupHost::make(const std::string& name) const {
+  Cgroup cgroup(version_, name);
+  for (const auto& hierarchy : hierarchies_) {
+    std::string path = hierarchy.parent + "/" + name;
+    TRY(make_directory(path));
+    TRY_ASSIGN(Fd directory, open_directory(path));
+    cgroup.controllers_.push_back(hierarchy.controller);
+    cgroup.paths_.push_back(std::move(path));
+    cgroup.directories_.push_back(std::move(directory));
+  }
+  return cgroup;
+}
+
+Result<std::vector<std::string>> CgroupHost::list() const {
+  std::vector<std::string> names;
+  for (const auto& hierarchy : hierarchies_) {
+    TRY_ASSIGN(auto found, entries(hierarchy.parent));
+    for (auto& name : found) {
+      if (is_directory(hierarchy.parent + "/" + name)) names.push_back(std::move(name));
+    }
+  }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
+}
+
+Result<> CgroupHost::purge(const std::string& name) const {
+  for (const auto& hierarchy : hierarchies_) TRY(kill_members(hierarchy.parent + "/" + name));
+  for (const auto& hierarchy : hierarchies_) TRY(remove_directory(hierarchy.parent + "/" + name));
+  return {};
+}
+
+Result<> CgroupHost::remove_parents() const {
+  for (const auto& hierarchy : hierarchies_) TRY(remove_directory(hierarchy.parent));
+  return {};
+}
+
+Result<> expedite_rcu(const std::string& folder, const std::string& instance) {
+  TRY(make_directory(folder));
+  TRY_ASSIGN(Fd lock, lock_directory(folder));
+  if (access((folder + kBefore).c_str(), F_OK) != 0) {
+    TRY_ASSIGN(std::string before, read_file(AT_FDCWD, kRcuExpedited));
+    TRY(create_file(folder + kBefore, before));
+  }
+  if (!exists(folder + "/" + instance)) TRY(create_file(folder + "/" + instance, ""));
+  return write_file(AT_FDCWD, kRcuExpedited, "1");
+}
+
+Result<> relax_rcu(const std::string& folder, const std::string& instance) {
+  if (!exists(folder)) return {};
+  TRY_ASSIGN(Fd lock, lock_directory(folder));
+  if (unlink((folder + "/" + instance).c_str()) != 0 && errno != ENOENT) return fail_errno("unlink " + instance);
+  TRY_ASSIGN(auto users, entries(folder));
+  if (users.size() != 1 || !exists(folder + kBefore)) return {};  // only the value itself is left when we are the last
+  TRY_ASSIGN(std::string before, read_file(AT_FDCWD, folder + kBefore));
+  TRY(write_file(AT_FDCWD, kRcuExpedited, before));
+  if (unlink((folder + kBefore).c_str()) != 0) return fail_errno("unlink " + folder + kBefore);
+  return remove_directory(folder);
+}
+
+int Cgroup::of(const char* controller) const {
+  if (version_ == CgroupVersion::v2) return directories_[0].get();
+  auto found = std::ranges::find(controllers_, controller);
+  return directories_[static_cast<size_t>(found - controllers_.begin())].get();
+}
+
+Result<> Cgroup::add(pid_t pid) const {
+  std::string text = std::to_string(pid);
+  for (const auto& directory : directories_) TRY(write_file(directory.get(), "cgroup.procs", text));
+  return {};
+}
+
+Result<> Cgroup::limit_pids(int64_t count) const { return write_file(of("pids"), "pids.max", std::to_string(count)); }
+
+Result<> Cgroup::limit_memory(int64_t mib) const {
+  std::string bytes = std::to_string(mib * 1024 * 1024);
+  if (version_ == CgroupVersion::v2) {
+    TRY(write_file(of("memory"), "memory.max", bytes));
+    auto swap = write_file(of("memory"), "memory.swap.max", "0");
+    if (!swap && swap.error().errno_value != ENOENT) return swap;  // a kernel without swap has no such file
+    return {};
+  }
+  // memory.memsw may not be below memory.limit, and the other way round: the side that grows goes first.
+  int memory = of("memory");
+  bool accounts_swap = faccessat(memory, "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
+  auto first = write_file(memory, "memory.limit_in_bytes", bytes);
+  if (!first && first.error().errno_value == EINVAL && accounts_swap) {
+    TRY(write_file(memory, "memory.memsw.limit_in_bytes", bytes));
+    return write_file(memory, "memory.limit_in_bytes", bytes);
+  }
+  TRY(std::move(first));
+  if (accounts_swap) TRY(write_file(memory, "memory.memsw.limit_in_bytes", bytes));
+  return {};
+}
+
+Result<> Cgroup::weigh_cpu(int64_t weight) const {
+  if (version_ == CgroupVersion::v1) {
+    return write_file(of("cpu"), "cpu.shares", std::to_string(std::clamp<int64_t>(weight, 2, 262'144)));
+  }
+  // The kernel's own mapping: shares 1024 are weight 100.
+  return write_file(of("cpu"), "cpu.weight", std::to_string(std::clamp<int64_t>(weight * 100 / 1024, 1, 10'000)));
+}
+
+Result<> Cgroup::freeze(bool frozen) const {
+  if (version_ == CgroupVersion::v2) return write_file(of("freezer"), "cgroup.freeze", frozen ? "1" : "0");
+  return write_file(of("freezer"), "freezer.state", frozen ? "FROZEN" : "THAWED");
+}
+
+Result<bool> Cgroup::ran_out_of_memory() const {
+  TRY_ASSIGN(std::string text,
+             read_file(of("memory"), version_ == CgroupVersion::v2 ? "memory.events" : "memory.oom_control"));
+  return value_of(text, "oom_kill") > 0;
+}
+
+Result<Fd> Cgroup::peak_memory() const {
+  const char* name = version_ == CgroupVersion::v2 ? "memory.peak" : "memory.max_usage_in_bytes";
+  Fd file(openat(of("memory"), name, O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return fail_errno(std::string("open ") + name);
+  return file;
+}
+
+Result<> Cgroup::remove() const {
+  for (const auto& path : paths_) TRY(remove_directory(path));
+  return {};
+}
+
+}  // namespace hearth::kernel
