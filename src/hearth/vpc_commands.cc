@@ -56,6 +56,8 @@ std::string describe_vpc(const json::value& vpc, const json::array& subnets) {
   }
   if (!table.empty()) text += "\n" + table.text();
   if (!hosts.empty()) text += "\n" + hosts.text();
+  std::string error = cell(vpc, "counters_error");
+  if (!error.empty()) counters = "\ncounters are not known: " + error + "\n";
   return text + counters;
 }
 
