@@ -169,7 +169,6 @@ Answer create_security_group(Networks* networks, Request request) {
   CO_TRY_ASSIGN(wanted.tags, read_tag_specifications(request.params, "security-group"));
   CO_TRY_ASSIGN(Group made, co_await networks->create_group(request.account, std::move(wanted)));
   Xml xml;
-  xml.element("return", true);
   xml.element("groupId", made.id.str());
   write_tags(xml, made.tags);
   xml.element("securityGroupArn", arn_of(request, "security-group", made.id.str()));

@@ -94,10 +94,10 @@ Ec2Result<> keep_filtered(std::vector<T>& rows, const std::vector<Filter>& filte
 template <typename T>
 Ec2Result<Selection<T>> select(const Param& params, std::vector<T> rows, const Kindred<T>& kin) {
   Values ids = params[kin.ids_parameter].texts();
+  TRY_ASSIGN(Page page, read_page(params, !ids.empty()));
   if (!ids.empty()) TRY(keep_ids(rows, ids, kin));
   TRY_ASSIGN(auto filters, read_filters(params));
   TRY(keep_filtered(rows, filters, kin));
-  TRY_ASSIGN(Page page, read_page(params, !ids.empty()));
   std::erase_if(rows, [&](const T& row) { return kin.id(row) <= page.after; });
   Selection<T> selection{std::move(rows), ""};
   if (selection.rows.size() > static_cast<size_t>(page.limit)) {
