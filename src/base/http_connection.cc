@@ -153,10 +153,11 @@ asio::awaitable<Connection::Got> Connection::read_body() {
 
 asio::awaitable<Connection::Got> Connection::read_sized_body(size_t length) {
   size_t got = std::min(length, filled_ - used_);
-  // Not zeroed: memory of a body that never comes is never touched.
-  body_.resize_and_overwrite(length, [&](char* to, size_t size) {
+  // Not zeroed: memory of a body that never comes is never touched. The lambda's size is not asked: libstdc++ 12 gives
+  // the capacity it grew to.
+  body_.resize_and_overwrite(length, [&](char* to, size_t) {
     std::copy_n(buffer_.data() + used_, got, to);
-    return size;
+    return length;
   });
   used_ += got;
   if (got == length) co_return Got::all;

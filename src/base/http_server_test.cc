@@ -1,6 +1,7 @@
 #include "base/http_server.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -133,6 +134,15 @@ TEST_F(HttpServer, answers_with_length_date_and_the_body) {
   EXPECT_TRUE(has(answer, "Content-Length: 5\r\n"));
   EXPECT_TRUE(has(answer, "Date: "));
   EXPECT_TRUE(answer.ends_with("\r\n\r\nhello"));
+}
+
+TEST_F(HttpServer, gives_bodies_of_every_small_size_as_they_came) {
+  start(options_);
+  for (size_t size = 1; size < 70; ++size) {
+    std::string body(size, 'b');
+    auto answer = exchange(fmt::format("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{}", size, body));
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n" + body)) << answer;
+  }
 }
 
 TEST_F(HttpServer, answers_pipelined_requests_in_order) {
