@@ -270,13 +270,11 @@ asio::awaitable<Result<>> Networks::ensure_account(AccountId account) {
       needed.push_back(subnet);
   Result<> first;
   bool unused = false;
+  if (!needed.empty()) keep_first(first, co_await warden_->ensure_gateway());
   for (const auto& subnet : needed) {
-    if (subnet.gateway_address.empty()) {
-      keep_first(first, co_await warden_->ensure_subnet(subnet));
-      continue;
-    }
+    keep_first(first, co_await warden_->ensure_whole_subnet(subnet));
+    if (subnet.gateway_address.empty()) continue;
     unused = unused || !in_use(account, subnet.id);
-    keep_first(first, co_await warden_->ensure_gateway());
     keep_first(first, co_await attach(account, subnet.id));
   }
   std::vector<GroupId> all;

@@ -388,8 +388,8 @@ TEST_F(Vpcs, EnsureAllSaysWhatIsNeededAndOnlyThat) {
   EXPECT_EQ(ops[1], "ensure_outside");
   EXPECT_EQ(std::ranges::count(ops, "ensure_policy"), 1);
   EXPECT_EQ(std::ranges::count(ops, "add_vpc_host"), 1);
-  warden.failures["add_vpc_host"] = Error{Kind::conflict, "it is there"};
-  EXPECT_TRUE(run(networks->ensure_all()));
+  warden.failures["add_vpc_host"] = Error{Kind::conflict, "a namespace of that name exists"};
+  EXPECT_EQ(run(networks->ensure_all()).error().kind, Kind::conflict);
 }
 
 TEST_F(Vpcs, EnsureAllGoesOnAfterAFailureAndLetsGoOfWhatARestartForgot) {

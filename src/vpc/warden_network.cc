@@ -45,13 +45,13 @@ asio::awaitable<Result<>> WardenNetwork::ensure_subnet(Subnet subnet) {
   CO_TRY(co_await ensure(std::move(vpc), kDeadline));
   warden::Request request = warden::EnsureSubnet{subnet.vpc, subnet.id, subnet.cidr};
   CO_TRY(co_await ensure(std::move(request), kDeadline));
-  // Hosts and ties are not ensure_ operations: what stands already is a conflict.
-  auto tied = co_await tie(subnet);
-  if (!tied && tied.error().kind != Kind::conflict) co_return tied;
-  for (const auto& [name, address] : subnet.hosts) {
-    auto added = co_await add_host(subnet, name, address);
-    if (!added && added.error().kind != Kind::conflict) co_return added;
-  }
+  co_return Result<>();
+}
+
+asio::awaitable<Result<>> WardenNetwork::ensure_whole_subnet(Subnet subnet) {
+  CO_TRY(co_await ensure_subnet(subnet));
+  CO_TRY(co_await tie(subnet));
+  for (const auto& [name, address] : subnet.hosts) CO_TRY(co_await add_host(subnet, name, address));
   co_return Result<>();
 }
 
