@@ -56,7 +56,6 @@ HeaderList header_list(const HttpRequest& request, const std::string& address) {
   auto add = [&](const std::string& line) { list.reset(curl_slist_append(list.release(), line.c_str())); };
   // Given, since libcurl 7.88 would sign a host of its own making.
   add("Host: " + address);
-  add("Expect:");
   for (const auto& [name, value] : request.headers) add(name + ": " + value);
   return list;
 }
@@ -113,6 +112,8 @@ Result<HttpReply> HttpClient::send(const Credentials& credentials, const HttpReq
   curl_easy_setopt(handle, CURLOPT_USERNAME, credentials.access_key_id.c_str());
   curl_easy_setopt(handle, CURLOPT_PASSWORD, credentials.secret_access_key.c_str());
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, 5L);
+  // A header "Expect:" that forbids asking would be signed though it is not sent.
+  curl_easy_setopt(handle, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
   curl_easy_setopt(handle, CURLOPT_TIMEOUT, static_cast<long>(request.timeout.count()));
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &take_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &reply);
@@ -171,6 +172,7 @@ Result<json::value> read_reply(const HttpReply& reply) {
   }
   std::string message = body ? message_in(*body) : "";
   if (message.empty()) message = fmt::format("hearthd answered with status {}", reply.status);
+  message.resize(std::min(message.find('\n'), message.size()));  // AWS's words on a wrong signature go on for a page
   return fail(kind_of(reply.status), std::move(message));
 }
 

@@ -27,6 +27,7 @@ TEST(ReadReply, GivesTheBodyOrWhatWentWrong) {
   EXPECT_EQ(missing.error().kind, Kind::not_found);
   EXPECT_EQ(missing.error().message, "Function not found");
   EXPECT_EQ(read_reply(reply(403, R"({"message":"no"})")).error().message, "no");
+  EXPECT_EQ(read_reply(reply(403, R"({"message":"no\nand a page"})")).error().message, "no");
   EXPECT_EQ(read_reply(reply(502, "bad gateway")).error().message, "hearthd answered with status 502");
 }
 

@@ -161,7 +161,7 @@ std::string cell(const json::value& value, std::string_view path) {
   return cell(*at);
 }
 
-std::string milliseconds(double value) { return fmt::format("{:.2f}", value); }
+std::string milliseconds(double value) { return fmt::format("{:.3f}", value); }
 
 std::string bytes(int64_t count) {
   if (count < 1024) return fmt::format("{} B", count);

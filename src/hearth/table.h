@@ -39,7 +39,7 @@ std::string cell(const json::value& value);
 // The same for a member of an object, by a path such as "pool.warm"; "" when it is missing.
 std::string cell(const json::value& value, std::string_view path);
 
-// 1.5 → "1.50", for milliseconds.
+// 1.5 → "1.500", for milliseconds: to the microsecond.
 std::string milliseconds(double value);
 // 1536 → "1.5 KiB".
 std::string bytes(int64_t count);

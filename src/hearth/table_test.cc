@@ -33,7 +33,7 @@ TEST(Cells, ShowPlainValuesAndFollowPaths) {
   auto value = parse(R"({"a":{"b":"text","n":3,"f":1.234,"t":true,"z":null,"l":[1]}})");
   EXPECT_EQ(cell(value, "a.b"), "text");
   EXPECT_EQ(cell(value, "a.n"), "3");
-  EXPECT_EQ(cell(value, "a.f"), "1.23");
+  EXPECT_EQ(cell(value, "a.f"), "1.234");
   EXPECT_EQ(cell(value, "a.t"), "yes");
   EXPECT_EQ(cell(value, "a.z"), "");
   EXPECT_EQ(cell(value, "a.l"), "[1]");
