@@ -35,7 +35,7 @@ struct Function {
   std::string region;
   std::string version = "$LATEST";
 
-  std::string runtime;   // as asked for ("python3.13"); the pools use the alias' target
+  std::string runtime;  // as asked for ("python3.13"); the pools use the alias' target
   std::string role;
   std::string handler;
   std::string description;
@@ -69,8 +69,8 @@ struct Function {
   std::string log_group_name() const;
 };
 
-// The registry's form of a function.
-std::string encode(const Function& function);
-Result<Function> decode_function(std::string_view text);
+// The registry's form of a function. A record of another shape is Kind::invalid and names the field.
+json::object encode(const Function& function);
+Result<Function> decode_function(const json::value& value);
 
 }  // namespace hearth::runtime
