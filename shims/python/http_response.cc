@@ -7,6 +7,10 @@ constexpr std::string_view kEnd = "\r\n\r\n";
 constexpr std::string_view kLine = "\r\n";
 constexpr uint64_t kMaxLength = 1UL << 40;
 
+// Not std::string_view::substr, which can throw: the extension has no C++ library. REQUIRES: at, size within `text`.
+std::string_view part(std::string_view text, size_t at, size_t size) { return {text.data() + at, size}; }
+std::string_view rest_of(std::string_view text, size_t at) { return {text.data() + at, text.size() - at}; }
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 // `name` is lower case.
@@ -37,17 +41,17 @@ bool parse_number(std::string_view text, uint64_t& number) {
 
 // "HTTP/1.1 200 OK"
 bool parse_status(std::string_view line, int& status) {
-  if (line.size() < 12 || line.substr(0, 9) != "HTTP/1.1 ") return false;
+  if (line.size() < 12 || part(line, 0, 9) != "HTTP/1.1 ") return false;
   uint64_t number = 0;
-  if (!parse_number(line.substr(9, 3), number) || number < 100) return false;
+  if (!parse_number(part(line, 9, 3), number) || number < 100) return false;
   status = static_cast<int>(number);
   return line.size() == 12 || line[12] == ' ';
 }
 
 std::string_view* place_of(std::string_view name, ResponseHead& head) {
   constexpr std::string_view kPrefix = "lambda-runtime-";
-  if (name.size() > kPrefix.size() && is_named(name.substr(0, kPrefix.size()), kPrefix)) {
-    std::string_view rest = name.substr(kPrefix.size());
+  if (name.size() > kPrefix.size() && is_named(part(name, 0, kPrefix.size()), kPrefix)) {
+    std::string_view rest = rest_of(name, kPrefix.size());
     if (is_named(rest, "aws-request-id")) return &head.request_id;
     if (is_named(rest, "deadline-ms")) return &head.deadline_ms;
     if (is_named(rest, "invoked-function-arn")) return &head.function_arn;
@@ -63,20 +67,20 @@ std::string_view* place_of(std::string_view name, ResponseHead& head) {
 }  // namespace
 
 long parse_head(std::string_view bytes, ResponseHead& head) {
-  size_t end = bytes.substr(0, kMaxHead).find(kEnd);
+  size_t end = part(bytes, 0, bytes.size() < kMaxHead ? bytes.size() : kMaxHead).find(kEnd);
   if (end == std::string_view::npos) return bytes.size() >= kMaxHead ? -1 : 0;
   head = ResponseHead{};
-  std::string_view lines = bytes.substr(0, end + kLine.size());
+  std::string_view lines = part(bytes, 0, end + kLine.size());
   size_t line_end = lines.find(kLine);
-  if (!parse_status(lines.substr(0, line_end), head.status)) return -1;
+  if (!parse_status(part(lines, 0, line_end), head.status)) return -1;
   bool has_length = false;
   for (lines.remove_prefix(line_end + kLine.size()); !lines.empty(); lines.remove_prefix(line_end + kLine.size())) {
     line_end = lines.find(kLine);
-    std::string_view line = lines.substr(0, line_end);
+    std::string_view line = part(lines, 0, line_end);
     size_t colon = line.find(':');
     if (colon == std::string_view::npos || colon == 0) return -1;
-    std::string_view name = line.substr(0, colon);
-    std::string_view value = trim(line.substr(colon + 1));
+    std::string_view name = part(line, 0, colon);
+    std::string_view value = trim(rest_of(line, colon + 1));
     if (is_named(name, "transfer-encoding")) return -1;
     if (is_named(name, "connection")) head.closes = is_named(value, "close");
     if (is_named(name, "content-length")) {

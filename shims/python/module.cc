@@ -10,6 +10,7 @@
 //     .post(path, body, headers) -> status   a request whose answer matters: errors
 //
 // Only next() may find the connection closed and connect again: hearthd restarted, and what waits is the same listener.
+#define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include <cerrno>

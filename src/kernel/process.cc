@@ -75,6 +75,13 @@ Result<uint64_t> start_time(pid_t pid) {
   return ticks;
 }
 
+Result<Fd> open_namespace(pid_t pid, const std::string& type) {
+  std::string path = fmt::format("/proc/{}/ns/{}", pid, type);
+  Fd opened(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened.valid()) return fail_errno("open " + path);
+  return opened;
+}
+
 Result<> write_file(int directory, const std::string& name, const std::string& text) {
   Fd file(openat(directory, name.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.valid()) return fail_errno("open " + name);

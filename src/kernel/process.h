@@ -38,6 +38,9 @@ Result<bool> has_ended(int pidfd);
 // Start time of `pid` in clock ticks since boot: with the pid it names one process for ever.
 Result<uint64_t> start_time(pid_t pid);
 
+// The namespace of `pid` that /proc/<pid>/ns calls `type` ("net", "mnt").
+Result<Fd> open_namespace(pid_t pid, const std::string& type);
+
 // Writes `text` to the existing file `name` of `directory` in one write(2), as kernel files want it.
 Result<> write_file(int directory, const std::string& name, const std::string& text);
 // At most `max_bytes` of the file.

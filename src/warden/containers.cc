@@ -1,0 +1,441 @@
+#include "warden/containers.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include "base/log.h"
+#include "container/admission.h"
+#include "container/binding.h"
+#include "kernel/process.h"
+#include "kernel/unix_socket.h"
+
+namespace hearth::warden {
+namespace {
+
+constexpr size_t kMaxControlDatagram = 1024;
+
+using SteadyClock = std::chrono::steady_clock;
+
+int64_t nanoseconds_since(SteadyClock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(SteadyClock::now() - start).count();
+}
+
+std::array<int, 4> descriptors(const Record& record) {
+  return {record.place.listeners.runtime_api.get(), record.place.listeners.aws_endpoint.get(), record.output.get(),
+          record.peak_memory.get()};
+}
+
+ContainerReply container_reply(const Record& record) { return {record.id(), record.place.slot.address}; }
+
+// What a container says before it is bound, and its PID 1 at its end. It may say anything: what is not known is
+// dropped.
+void take_message(Record& record, const std::string& bytes, bool& ready) {
+  auto value = parse_json(bytes, kMaxControlDatagram);
+  if (!value || !value->is_object()) return;
+  const json::object& message = value->get_object();
+  if (message.contains("ready")) ready = true;
+  if (const auto* status = message.if_contains("exited"); status != nullptr && status->is_int64()) {
+    record.wait_status = static_cast<int>(status->get_int64());
+  }
+  if (const auto* step = message.if_contains("failed"); step != nullptr && step->is_string()) {
+    const auto* number = message.if_contains("errno");
+    int error = number != nullptr && number->is_int64() ? static_cast<int>(number->get_int64()) : 0;
+    record.failure = fmt::format("{}: {}", step->get_string().c_str(), std::generic_category().message(error));
+  }
+}
+
+ContainerGone describe_end(const Record& record, std::optional<kernel::Ending> init, bool out_of_memory) {
+  ContainerGone gone{record.id(), "lost", 0, out_of_memory};
+  if (record.killed) {
+    gone.cause = "killed";
+    gone.code = SIGKILL;
+  } else if (record.wait_status && WIFSIGNALED(*record.wait_status)) {
+    gone.cause = "signaled";
+    gone.code = WTERMSIG(*record.wait_status);
+  } else if (record.wait_status) {
+    gone.cause = "exited";
+    gone.code = WEXITSTATUS(*record.wait_status);
+  } else if (init && init->signaled) {
+    gone.cause = "signaled";
+    gone.code = init->code;
+  }
+  return gone;
+}
+
+}  // namespace
+
+Containers::Containers(Parts parts, Hooks hooks)
+    : parts_(parts), hooks_(std::move(hooks)), places_(parts.network, parts.cgroups, parts.home) {}
+
+Record* Containers::find(uint64_t key) {
+  auto found = records_.find(key);
+  return found == records_.end() ? nullptr : found->second.get();
+}
+
+Record* Containers::find(const ContainerId& container) {
+  auto found = keys_.find(container);
+  return found == keys_.end() ? nullptr : find(found->second);
+}
+
+// ---- making
+
+void Containers::make(const MakeContainer& request, ReplyTo to) {
+  if (auto started = start_spawn(request, to); !started) {
+    hooks_.reply(to, std::unexpected(std::move(started).error()), {});
+  }
+}
+
+Result<> Containers::start_spawn(const MakeContainer& request, ReplyTo to) {
+  if (records_.size() >= parts_.max_containers) {
+    return fail(Kind::exhausted, fmt::format("{} containers are the limit", parts_.max_containers));
+  }
+  TRY_ASSIGN(container::Zygote * zygote, parts_.zygotes.of(request.runtime));
+  TRY_ASSIGN(auto control, kernel::seqpacket_pair());
+  TRY_ASSIGN(Place place, places_.take());
+  places_failed_ = false;
+  auto record =
+      std::make_unique<Record>(Record{.key = next_key_++, .runtime = request.runtime, .place = std::move(place)});
+  auto spawn = [&]() -> Result<> {
+    TRY_ASSIGN(auto output, container::log_pipe(record->place.slot.number));
+    TRY_ASSIGN(record->peak_memory, record->place.cgroup.peak_memory());
+    container::SpawnRequest order{.tmp_mib = container::kDefaultTmpMib, .serial = record->key};
+    std::array<int, 4> fds = {record->place.slot.netns.get(), control.second.get(), output.write.get(),
+                              record->place.cgroup.directory()};
+    size_t count = fds[3] < 0 ? container::kRequestFds : container::kRequestFdsV2;
+    TRY(zygote->request(order, std::span(fds).first(count)));
+    record->output = std::move(output.read);
+    return {};
+  };
+  if (auto asked = spawn(); !asked) {
+    TRY(places_.give_back(record->place));
+    return asked;
+  }
+  record->control = std::move(control.first);
+  record->waiting = to;
+  record->deadline = SteadyClock::now() + kReadyDeadline;
+  keys_.emplace(record->id(), record->key);
+  records_.emplace(record->key, std::move(record));
+  return {};
+}
+
+void Containers::zygote_answered(uint64_t key) {
+  while (container::Zygote* zygote = parts_.zygotes.at(key)) {
+    auto event = zygote->receive();
+    if (!event) return zygote_ended(key, event.error());
+    if (!*event) return;
+    if (auto* answer = std::get_if<container::Zygote::Answer>(&**event)) spawned(std::move(*answer));
+  }
+}
+
+void Containers::zygote_ended(uint64_t key, const Error& error) { zygote_ended(parts_.zygotes.runtime_of(key), error); }
+
+// REQUIRES of give_up without a process: the zygote is dead, so that none will be cloned for them any more. One that
+// was, unseen, ends by itself: nobody holds the other end of its control socket.
+void Containers::zygote_ended(const std::string& runtime, const Error& error) {
+  log::error("the zygote of {} ended: {}", runtime, error.describe());
+  parts_.zygotes.drop(runtime);
+  std::vector<Record*> lost;
+  for (auto& [key, record] : records_) {
+    if (record->stage == Stage::spawning && record->runtime == runtime) lost.push_back(record.get());
+  }
+  for (Record* record : lost) give_up(*record, "its zygote ended: " + error.message);
+}
+
+void Containers::spawned(container::Zygote::Answer answer) {
+  Record* record = find(answer.reply.serial);
+  if (record == nullptr || record->stage != Stage::spawning) return;
+  if (answer.reply.error != 0) {
+    return give_up(*record, "clone: " + std::generic_category().message(answer.reply.error));
+  }
+  record->pid = answer.reply.pid;
+  record->pidfd = std::move(answer.pidfd);
+  record->stage = Stage::starting;
+  if (auto admitted = admit(*record); !admitted) return give_up(*record, admitted.error().describe());
+}
+
+Result<> Containers::admit(Record& record) {
+  TRY(parts_.poller.add(record.pidfd.get(), {Source::process, record.key}));
+  TRY(parts_.poller.add(record.control.get(), {Source::control, record.key}));
+  return container::admit(record.pid, record.place.slot.number, record.place.cgroup, record.control.get());
+}
+
+void Containers::control_said(Record& record) {
+  for (;;) {
+    auto datagram = kernel::receive_datagram(record.control.get(), kMaxControlDatagram, 0, MSG_DONTWAIT);
+    if (!datagram && datagram.error().errno_value == EAGAIN) return;
+    if (!datagram || datagram->bytes.empty()) {
+      // Closed, or nonsense: how it ends will be told by its pidfd.
+      if (auto removed = parts_.poller.remove(record.control.get()); !removed) {
+        log::error("container {}: {}", record.id().str(), removed.error().describe());
+      }
+      record.control.reset();
+      return;
+    }
+    bool ready = false;
+    take_message(record, datagram->bytes, ready);
+    if (ready && record.stage == Stage::starting) became_ready(record);
+  }
+}
+
+void Containers::became_ready(Record& record) {
+  if (auto ready = set_ready(record); !ready) return give_up(record, ready.error().describe());
+  ReplyTo to = *std::exchange(record.waiting, std::nullopt);
+  hooks_.reply(to, Reply(container_reply(record)), descriptors(record));
+}
+
+Result<> Containers::set_ready(Record& record) {
+  TRY_ASSIGN(uint64_t started, kernel::start_time(record.pid));
+  TRY(parts_.state_files.save_warm(
+      {record.id(), record.runtime, false, record.pid, started, record.place.slot.number}));
+  record.stage = Stage::warm;
+  record.was_warm = true;
+  return {};
+}
+
+// ---- using
+
+void Containers::adopt(const AdoptContainer& request, ReplyTo to) {
+  Record* record = find(request.container);
+  if (record == nullptr || !record->was_warm || record->stage == Stage::ending) {
+    return hooks_.reply(to, fail(Kind::not_found, "no container " + request.container.str()), {});
+  }
+  if (!record->output.valid()) {
+    return hooks_.reply(to, fail(Kind::unavailable, "the container's descriptors died with a warden"), {});
+  }
+  hooks_.reply(to, Reply(container_reply(*record)), descriptors(*record));
+}
+
+Result<BindReply> Containers::bind(const Bind& request) {
+  Record* record = find(request.container);
+  if (record == nullptr || !record->was_warm) return fail(Kind::not_found, "no container " + request.container.str());
+  if (record->stage != Stage::warm || record->killed) return fail(Kind::conflict, "the container is not warm");
+  BindReply times;
+  record->stage = Stage::bound;
+  if (auto given = give_function(*record, request, times); !given) {
+    // Half bound is bound: nobody else may have it.
+    TRY(kill(request.container));
+    return std::unexpected(std::move(given).error());
+  }
+  return times;
+}
+
+Result<> Containers::give_function(Record& record, const Bind& request, BindReply& times) {
+  auto start = SteadyClock::now();
+  TRY(parts_.state_files.mark_bound(record.id()));
+  container::FunctionFiles files{request.package, request.layers, request.nameservers, request.tmp_mib};
+  TRY(container::mount_function(files, parts_.packages, record.pidfd.get(), parts_.home));
+  times.mount_ns = nanoseconds_since(start);
+  start = SteadyClock::now();
+  TRY(container::limit(record.place.cgroup, request.memory_mib));
+  times.limits_ns = nanoseconds_since(start);
+  start = SteadyClock::now();
+  if (!request.attachment.empty()) {
+    TRY(parts_.network.bind(record.place.slot, request.attachment, request.policy));
+  }
+  times.network_ns = nanoseconds_since(start);
+  start = SteadyClock::now();
+  TRY(kernel::send_datagram(record.control.get(), request.start, {}, MSG_DONTWAIT));
+  times.message_ns = nanoseconds_since(start);
+  return {};
+}
+
+Result<> Containers::kill(const ContainerId& container) {
+  Record* record = find(container);
+  if (record == nullptr || !record->was_warm) return fail(Kind::not_found, "no container " + container.str());
+  if (record->stage == Stage::ending) return {};
+  record->killed = true;
+  TRY(kernel::send_signal(record->pidfd.get(), SIGKILL));
+  // On cgroup v1 what is frozen can't even die.
+  if (record->frozen) TRY(record->place.cgroup.freeze(false));
+  return {};
+}
+
+Result<> Containers::freeze(const Freeze& request) {
+  Record* record = find(request.container);
+  if (record == nullptr || !record->was_warm || record->stage == Stage::ending) {
+    return fail(Kind::not_found, "no container " + request.container.str());
+  }
+  if (record->killed) return fail(Kind::conflict, "the container is being killed");
+  TRY(record->place.cgroup.freeze(request.frozen));
+  record->frozen = request.frozen;
+  return {};
+}
+
+ListContainersReply Containers::list() const {
+  ListContainersReply reply;
+  for (const auto& [key, record] : records_) {
+    if (record->stage == Stage::ending || record->killed) continue;
+    ContainerState state = record->stage == Stage::bound  ? ContainerState::bound
+                           : record->stage == Stage::warm ? ContainerState::warm
+                                                          : ContainerState::making;
+    reply.containers.push_back({record->id(), record->runtime, state});
+  }
+  return reply;
+}
+
+// ---- ending
+
+// A container that hearthd does not know yet ends with `why` as the reply.
+void Containers::give_up(Record& record, std::string why) {
+  if (record.failure.empty()) record.failure = std::move(why);
+  record.killed = true;
+  if (!record.pidfd.valid()) return start_ending(record);
+  if (auto sent = kernel::send_signal(record.pidfd.get(), SIGKILL); !sent && sent.error().errno_value != ESRCH) {
+    log::error("container {}: {}", record.id().str(), sent.error().describe());
+  }
+}
+
+void Containers::process_ended(Record& record) {
+  if (record.stage == Stage::ending) return;
+  if (record.control.valid()) control_said(record);
+  std::optional<kernel::Ending> init;
+  if (auto ending = kernel::reap(record.pidfd.get()); ending) {
+    if (!*ending) return;
+    init = **ending;
+  }
+  auto out_of_memory = record.place.cgroup.ran_out_of_memory();
+  record.gone = describe_end(record, init, out_of_memory.value_or(false));
+  start_ending(record);
+}
+
+void Containers::start_ending(Record& record) {
+  for (Fd* fd : {&record.pidfd, &record.control}) {
+    if (fd->valid()) (void)parts_.poller.remove(fd->get());  // not watched yet when admission failed
+    fd->reset();
+  }
+  record.stage = Stage::ending;
+  record.give_back_until = SteadyClock::now() + kGiveBackDeadline;
+  ending_.push_back(record.key);
+}
+
+void Containers::finish(Record& record) {
+  if (auto forgotten = parts_.state_files.forget(record.id()); !forgotten) {
+    log::error("container {}: {}", record.id().str(), forgotten.error().describe());
+  }
+  if (record.waiting) {
+    std::string why = record.failure.empty() ? "it ended before it was ready" : record.failure;
+    hooks_.reply(*record.waiting, fail(Kind::unavailable, "the container did not start: " + why), {});
+  } else if (record.gone && record.was_warm) {
+    hooks_.gone(*record.gone);
+  }
+  keys_.erase(record.id());
+  records_.erase(record.key);
+}
+
+void Containers::give_back_next() {
+  uint64_t key = ending_.front();
+  ending_.pop_front();
+  Record* record = find(key);
+  if (record == nullptr) return;
+  auto given = places_.give_back(record->place);
+  giving_back_waits_ = !given && given.error().kind == Kind::conflict && SteadyClock::now() < record->give_back_until;
+  if (giving_back_waits_) return ending_.push_back(key);
+  if (!given) log::error("container {}: {}", record->id().str(), given.error().describe());
+  finish(*record);
+}
+
+bool Containers::work(bool idle) {
+  if (!ending_.empty()) {
+    give_back_next();
+    return true;
+  }
+  if (!idle || !wants_places()) return false;
+  auto made = places_.make_ahead();
+  if (!made) log::error("no place could be made ahead: {}", made.error().describe());
+  places_failed_ = !made.has_value();
+  return made.has_value();
+}
+
+int Containers::work_wait_ms() const {
+  if (!ending_.empty()) return giving_back_waits_ ? 1 : 0;
+  return wants_places() ? 0 : -1;
+}
+
+void Containers::expire(SteadyClock::time_point now) {
+  std::vector<Record*> late;
+  for (auto& [key, record] : records_) {
+    bool starts = record->stage == Stage::spawning || record->stage == Stage::starting;
+    if (starts && !record->killed && record->deadline <= now) late.push_back(record.get());
+  }
+  for (Record* record : late) {
+    // Not even cloned: its zygote hangs, and with it all that wait there.
+    if (record->stage == Stage::spawning) {
+      zygote_ended(record->runtime, Error{Kind::timeout, "it does not answer", 0, {}});
+    } else {
+      give_up(*record, fmt::format("it was not ready after {} s", kReadyDeadline.count()));
+    }
+  }
+}
+
+std::optional<SteadyClock::time_point> Containers::next_deadline() const {
+  std::optional<SteadyClock::time_point> next;
+  for (const auto& [key, record] : records_) {
+    bool starts = record->stage == Stage::spawning || record->stage == Stage::starting;
+    if (starts && !record->killed && (!next || record->deadline < *next)) next = record->deadline;
+  }
+  return next;
+}
+
+void Containers::handle(const Watch& watch) {
+  if (watch.source == Source::zygote) return zygote_answered(watch.key);
+  Record* record = find(watch.key);
+  if (record == nullptr) return;
+  if (watch.source == Source::control && record->control.valid()) control_said(*record);
+  if (watch.source == Source::process && record->pidfd.valid()) process_ended(*record);
+}
+
+void Containers::kill_all() {
+  parts_.zygotes.drop_all();
+  for (auto& [key, record] : records_) {
+    if (record->stage == Stage::ending) continue;
+    give_up(*record, "the warden ends");
+    if (record->frozen) (void)record->place.cgroup.freeze(false);
+  }
+}
+
+// ---- after a warden that was killed
+
+Result<> Containers::recover() {
+  TRY_ASSIGN(auto saved, parts_.state_files.load());
+  for (const auto& container : saved) {
+    auto taken = container.bound ? take_over(container) : fail(Kind::not_found, "it was warm");
+    if (taken) continue;
+    log::info("container {} is not taken over: {}", container.container.str(), taken.error().message);
+    TRY(parts_.state_files.forget(container.container));
+  }
+  TRY_ASSIGN(auto cgroups, parts_.cgroups.list());
+  for (const auto& name : cgroups) {
+    if (find(ContainerId(name)) == nullptr) TRY(parts_.cgroups.purge(name));
+  }
+  return {};
+}
+
+Result<> Containers::take_over(const SavedContainer& saved) {
+  TRY_ASSIGN(Fd pidfd, kernel::open_pidfd(saved.pid));
+  TRY_ASSIGN(uint64_t started, kernel::start_time(saved.pid));
+  if (started != saved.start_time) return fail(Kind::not_found, "its process is gone");
+  TRY_ASSIGN(Fd netns, kernel::open_namespace(saved.pid, "net"));
+  TRY_ASSIGN(auto slot, parts_.network.adopt_slot(saved.slot, std::move(netns)));
+  TRY_ASSIGN(auto cgroup, parts_.cgroups.make(saved.container.str()));
+  TRY_ASSIGN(Fd peak, cgroup.peak_memory());
+  auto record =
+      std::make_unique<Record>(Record{.key = next_key_++,
+                                      .runtime = saved.runtime,
+                                      .stage = Stage::bound,
+                                      .place = Place{saved.container, std::move(slot), std::move(cgroup), {}}});
+  record->pid = saved.pid;
+  record->pidfd = std::move(pidfd);
+  record->peak_memory = std::move(peak);
+  record->was_warm = true;
+  TRY(parts_.poller.add(record->pidfd.get(), {Source::process, record->key}));
+  keys_.emplace(record->id(), record->key);
+  records_.emplace(record->key, std::move(record));
+  return {};
+}
+
+}  // namespace hearth::warden

@@ -1,0 +1,125 @@
+// hearth-warden: the privileged process. Makes containers and networks for hearthd and does nothing else.
+//
+//   hearth-warden --config FILE         serve until SIGTERM
+//   hearth-warden purge --config FILE   remove all that the instance has on this host
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <filesystem>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "container/runtimes.h"
+#include "gateway/function_network.h"
+#include "kernel/cgroup.h"
+#include "warden/purge.h"
+#include "warden/warden.h"
+
+namespace hearth {
+namespace {
+
+constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
+constexpr rlim_t kOpenFiles = 1024UL * 1024;  // some eight a container
+
+// The folder above the program's own: bin/, shims/, runtime/.
+Result<std::string> home_folder() {
+  std::error_code error;
+  auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return fail_errno("read /proc/self/exe", error.value());
+  return program.parent_path().parent_path().string();
+}
+
+std::vector<std::string> environment_variables() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+  return variables;
+}
+
+gateway::FunctionNetwork::Options network_options(const Config& config, const std::string& home) {
+  std::string outside = config.outside == "host" ? "" : config.outside;
+  return {config.instance, config.run_dir, home + "/bin/hearth-gateway", outside};
+}
+
+Result<uid_t> user_id(const std::string& name) {
+  const passwd* entry = getpwnam(name.c_str());
+  if (entry == nullptr) return fail(Kind::not_found, "there is no user " + name + " on this host");
+  return entry->pw_uid;
+}
+
+Result<Fd> stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return fail_errno("sigprocmask");
+  Fd stop(signalfd(-1, &signals, SFD_CLOEXEC));
+  if (!stop.valid()) return fail_errno("signalfd");
+  return stop;
+}
+
+Result<> raise_limits() {
+  rlimit files{kOpenFiles, kOpenFiles};
+  if (setrlimit(RLIMIT_NOFILE, &files) != 0) return fail_errno("setrlimit");
+  return {};
+}
+
+Result<> serve(const Config& config) {
+  TRY(raise_limits());
+  TRY_ASSIGN(Fd stop, stop_signals());
+  TRY_ASSIGN(Fd lock, warden::lock_instance(config.run_dir));
+  TRY_ASSIGN(std::string home, home_folder());
+  TRY_ASSIGN(uid_t client, user_id(config.user));
+  TRY(kernel::expedite_rcu(warden::kRcuFolder, config.instance));
+  TRY_ASSIGN(auto network, gateway::FunctionNetwork::open(network_options(config, home)));
+  std::filesystem::create_directories(config.state);
+  warden::Warden::Options options{.instance = config.instance,
+                                  .run_dir = config.run_dir,
+                                  .packages_dir = config.packages_dir(),
+                                  .cgroup_root = kCgroupRoot,
+                                  .client_uid = client,
+                                  .max_containers = static_cast<size_t>(config.containers),
+                                  .runtimes = container::find_runtimes(home)};
+  TRY_ASSIGN(auto warden, warden::Warden::open(std::move(options), *network));
+  log::info("hearth-warden serves {}", config.warden_socket());
+  auto served = warden->run(stop.get());
+  TRY(kernel::relax_rcu(warden::kRcuFolder, config.instance));
+  return served;
+}
+
+Result<> remove_all(const Config& config) {
+  TRY_ASSIGN(Fd lock, warden::lock_instance(config.run_dir));
+  TRY_ASSIGN(std::string home, home_folder());
+  return warden::purge(kCgroupRoot, network_options(config, home));
+}
+
+int run(const std::string& path, bool purging) {
+  auto config = Config::load(path, environment_variables());
+  if (!config) {
+    log::error("{}", config.error().message);
+    return 2;
+  }
+  log::start("hearth-warden", config->log_level);
+  auto result = purging ? remove_all(*config) : serve(*config);
+  if (result) return 0;
+  log::error("{}", result.error().describe());
+  return 1;
+}
+
+}  // namespace
+}  // namespace hearth
+
+int main(int argc, char** argv) {
+  CLI::App app("The privileged process of Hearth: makes containers and networks for hearthd");
+  std::string config;
+  app.add_option("--config", config, "the configuration file");
+  auto* purge = app.add_subcommand("purge", "remove all that the instance has on this host");
+  purge->add_option("--config", config, "the configuration file");
+  CLI11_PARSE(app, argc, argv);
+  std::signal(SIGPIPE, SIG_IGN);
+  return hearth::run(config, purge->parsed());
+}

@@ -1,0 +1,53 @@
+// Places: where containers go, made before they are needed.
+//
+// A place is a slot in the function network, a cgroup, listeners in the slot's namespace, and the id of the container
+// that will have it: all that costs time and does not depend on the runtime. Some are kept ahead; the loop makes them
+// when it has nothing else to do.
+#pragma once
+
+#include <deque>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "container/admission.h"
+#include "gateway/function_network.h"
+#include "kernel/cgroup.h"
+#include "kernel/namespaces.h"
+
+namespace hearth::warden {
+
+constexpr size_t kPlacesAhead = 16;
+
+struct Place {
+  ContainerId container;
+  gateway::Slot slot;
+  kernel::Cgroup cgroup;
+  container::Listeners listeners;
+};
+
+class Places {
+ public:
+  // All outlive the object.
+  Places(gateway::FunctionNetwork& network, const kernel::CgroupHost& cgroups, const kernel::HomeNamespaces& home)
+      : network_(network), cgroups_(cgroups), home_(home) {}
+
+  // One that was made ahead, or a new one.
+  Result<Place> take();
+  bool wants_more() const { return ready_.size() < kPlacesAhead; }
+  Result<> make_ahead();
+  // Gives back what a container that has ended had. REQUIRES: no process in the cgroup, otherwise Kind::conflict and
+  // nothing is given back.
+  Result<> give_back(Place& place);
+  // Gives back all that were made ahead.
+  Result<> clear();
+
+ private:
+  Result<Place> make();
+
+  gateway::FunctionNetwork& network_;
+  const kernel::CgroupHost& cgroups_;
+  const kernel::HomeNamespaces& home_;
+  std::deque<Place> ready_;
+};
+
+}  // namespace hearth::warden
