@@ -2,7 +2,8 @@
 //
 // Started by root, the process prepares what only root can (folders, descriptor limit) and becomes the configured user
 // for good: no supplementary groups, no capabilities, an empty bounding set, no_new_privs. Started by another user, it
-// stays that user. It refuses (Kind::denied) to go on as root, and (Kind::not_found) to become a user that is not there.
+// stays that user. It refuses (Kind::denied) to go on as root, and (Kind::not_found) to become a user that is not
+// there.
 #pragma once
 
 #include <string>
