@@ -8,14 +8,11 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
 #include <mutex>
 #include <vector>
 
+#include "base/blocking.h"
 #include "base/fd.h"
 #include "runtime/unzip.h"
 
@@ -28,23 +25,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kUnfinished = ".new-";
 constexpr std::string_view kZip = ".zip";
 constexpr size_t kDigestLength = 64;
-
-// Awaitable of what `work` answers, which runs on the pool.
-template <typename Work>
-auto on_pool(asio::thread_pool& pool, Work work) {
-  using Outcome = std::invoke_result_t<Work&>;
-  auto initiate = [&pool, work_ = std::move(work)](auto handler) mutable {
-    auto guard = asio::make_work_guard(asio::get_associated_executor(handler));
-    asio::post(pool, [work__ = std::move(work_), handler_ = std::move(handler), guard_ = std::move(guard)]() mutable {
-      Outcome outcome = work__();
-      auto executor = guard_.get_executor();
-      asio::post(executor, [handler__ = std::move(handler_), outcome_ = std::move(outcome)]() mutable {
-        handler__(std::move(outcome_));
-      });
-    });
-  };
-  return asio::async_initiate<const asio::use_awaitable_t<>&, void(Outcome)>(std::move(initiate), asio::use_awaitable);
-}
 
 bool is_digest(std::string_view text) {
   return text.size() == kDigestLength &&
@@ -228,15 +208,15 @@ class PackagesOnDisk final : public Packages {
 
   asio::awaitable<Result<PackageInfo>> add(std::string zip) override {
     auto work = [folder = folder_, zip_ = std::move(zip)] { return folder->add(zip_); };
-    co_return co_await on_pool(blocking_, std::move(work));
+    co_return co_await run_blocking(blocking_, std::move(work));
   }
   asio::awaitable<Result<std::string>> zip_of(PackageDigest digest) override {
     auto work = [folder = folder_, digest] { return folder->zip_of(digest); };
-    co_return co_await on_pool(blocking_, std::move(work));
+    co_return co_await run_blocking(blocking_, std::move(work));
   }
   asio::awaitable<Result<>> collect(std::set<PackageDigest> used) override {
     auto work = [folder = folder_, used_ = std::move(used)] { return folder->collect(used_); };
-    co_return co_await on_pool(blocking_, std::move(work));
+    co_return co_await run_blocking(blocking_, std::move(work));
   }
 
  private:
