@@ -57,6 +57,7 @@ struct InvocationRecord {
 };
 
 struct Invocation {
+  std::string request_id;  // "" = one is made
   FunctionKey function;
   std::string qualifier;
   std::string payload;

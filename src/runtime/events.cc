@@ -1,0 +1,167 @@
+#include "runtime/events.h"
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "base/json.h"
+#include "base/log.h"
+
+namespace hearth::runtime {
+namespace asio = boost::asio;
+namespace {
+
+constexpr size_t kMaxField = 64 * 1024;
+
+}  // namespace
+
+// A line of JSON, then the payload as it came.
+std::string encode_event(const Invocation& invocation) {
+  auto body = json::serialize(json::object{{"request_id", invocation.request_id},
+                                           {"account", invocation.function.account.str()},
+                                           {"function", invocation.function.name},
+                                           {"qualifier", invocation.qualifier},
+                                           {"client_context", invocation.client_context},
+                                           {"trace_id", invocation.trace_id}});
+  body.append(1, '\n').append(invocation.payload);
+  return body;
+}
+
+Result<Invocation> decode_event(std::string_view body) {
+  const auto line = body.find('\n');
+  if (line == std::string_view::npos) return fail(Kind::invalid, "not an event");
+  TRY_ASSIGN(const auto head, parse_json(body.substr(0, line), 4 * kMaxField));
+  TRY_ASSIGN(auto fields, FieldReader::of(head, "event"));
+  Invocation invocation;
+  TRY_ASSIGN(invocation.request_id, fields.text("request_id", 64));
+  TRY_ASSIGN(auto account, fields.text("account", 12));
+  invocation.function.account = AccountId(std::move(account));
+  TRY_ASSIGN(invocation.function.name, fields.text("function", 140));
+  TRY_ASSIGN(invocation.qualifier, fields.text("qualifier", 128));
+  TRY_ASSIGN(invocation.client_context, fields.text("client_context", kMaxField));
+  TRY_ASSIGN(invocation.trace_id, fields.text("trace_id", kMaxField));
+  TRY(fields.finish());
+  invocation.payload = body.substr(line + 1);
+  return invocation;
+}
+
+EventWorker::EventWorker(asio::any_io_executor executor, store::Queue& queue, const Clock& clock, Metrics& metrics,
+                         EventPolicy policy, InvokeFn invoke)
+    : queue_(queue),
+      clock_(clock),
+      metrics_(metrics),
+      policy_(std::move(policy)),
+      invoke_(std::move(invoke)),
+      tasks_(executor),
+      wake_(executor),
+      renewal_(executor) {
+  tasks_.spawn("events", work());
+  tasks_.spawn("event leases", renew());
+}
+
+asio::awaitable<Result<>> EventWorker::add(Invocation invocation) {
+  auto body = encode_event(invocation);
+  CO_TRY(co_await queue_.enqueue(kQueue, std::move(body)));
+  ++metrics_.events_accepted;
+  wake();
+  co_return Result<>{};
+}
+
+void EventWorker::wake() {
+  woken_ = true;
+  wake_.cancel();
+}
+
+void EventWorker::stop() {
+  tasks_.stop();
+  wake_.cancel();
+  renewal_.cancel();
+}
+
+asio::awaitable<void> EventWorker::join() { co_await tasks_.join(); }
+
+asio::awaitable<void> EventWorker::work() {
+  while (!tasks_.stopping()) {
+    woken_ = false;
+    size_t found = 0;
+    if (running_ < kInFlight) {
+      auto items = co_await queue_.lease(kQueue, kInFlight - running_, policy_.lease);
+      if (!items) log::error("events can't be leased: {}", items.error().describe());
+      if (items) {
+        found = items->size();
+        for (auto& item : *items) {
+          ++running_;
+          leased_.emplace(item.id, 0);
+          tasks_.spawn("event", handle(std::move(item)));
+        }
+      }
+    }
+    if (woken_ || (found > 0 && running_ < kInFlight)) continue;
+    boost::system::error_code ignored;  // cancelled is how it is woken
+    wake_.expires_after(policy_.poll);
+    co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+asio::awaitable<void> EventWorker::handle(store::QueueItem item) {
+  auto next = Next::done;
+  auto invocation = decode_event(item.body);
+  if (!invocation) {
+    log::error("event {} is dropped: {}", item.id, invocation.error().describe());
+    ++metrics_.events_dropped;
+  } else {
+    auto result = co_await invoke_(std::move(*invocation));
+    if (!result) {
+      next =
+          result.error().kind == Kind::not_found || result.error().kind == Kind::invalid ? Next::done : Next::refused;
+    } else if (const auto* answer = std::get_if<Answer>(&*result)) {
+      next = answer->function_error.empty() ? Next::done : Next::failed;
+    } else {
+      next = Next::refused;
+    }
+  }
+  if (!tasks_.stopping()) co_await settle(std::move(item), next);
+  leased_.erase(item.id);
+  --running_;
+  if (running_ + 1 == kInFlight) wake();
+}
+
+asio::awaitable<void> EventWorker::settle(store::QueueItem item, Next next) {
+  auto& trouble = troubles_[item.id];
+  std::chrono::milliseconds delay{0};
+  if (next == Next::failed && trouble.failures < policy_.retry_delays.size()) {
+    delay = policy_.retry_delays[trouble.failures++];
+  } else if (next == Next::refused) {
+    delay = std::min(policy_.throttle_max, policy_.throttle_first * (1 << std::min<size_t>(trouble.refusals++, 20)));
+  }
+  const bool too_old = clock_.wall() + delay > item.enqueued_at + policy_.max_age;
+  Result<> done;
+  if (delay.count() > 0 && !too_old) {
+    ++metrics_.events_retried;
+    leased_.erase(item.id);  // a renewal must not move the time that is set now
+    done = co_await queue_.retry_later(item.id, delay);
+  } else {
+    troubles_.erase(item.id);
+    next == Next::done ? ++metrics_.events_done : ++metrics_.events_dropped;
+    done = co_await queue_.acknowledge(item.id);
+  }
+  if (!done && done.error().kind != Kind::not_found) log::error("event {}: {}", item.id, done.error().describe());
+}
+
+asio::awaitable<void> EventWorker::renew() {
+  while (!tasks_.stopping()) {
+    boost::system::error_code ignored;  // only stop() cancels it
+    renewal_.expires_after(policy_.lease / 3);
+    co_await renewal_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    std::vector<int64_t> ids;
+    for (const auto& [id, unused] : leased_) ids.push_back(id);
+    for (const auto id : ids) {
+      if (tasks_.stopping() || !leased_.contains(id)) continue;
+      auto done = co_await queue_.retry_later(id, policy_.lease);
+      if (!done && done.error().kind != Kind::not_found) log::warn("event {}: {}", id, done.error().describe());
+    }
+  }
+}
+
+}  // namespace hearth::runtime
