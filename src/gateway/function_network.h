@@ -70,7 +70,8 @@ class FunctionNetwork {
   virtual Result<Slot> make_slot() = 0;
   // Takes over the slot of a container that outlived a warden; `netns` is of one of its processes.
   virtual Result<Slot> adopt_slot(int64_t number, Fd netns) = 0;
-  // Unbinds, releases the slot's sessions at the gateways, deletes the interface. The address is reused only after that.
+  // Unbinds, releases the slot's sessions at the gateways, deletes the interface. The address is reused only after
+  // that.
   virtual Result<> release_slot(Slot slot) = 0;
   // Lets the slot's packets through to `attachment` under `policy` ("" = all egress). One map write.
   virtual Result<> bind(const Slot& slot, const std::string& attachment, const std::string& policy) = 0;

@@ -1,0 +1,291 @@
+#include "gateway/agent/agent.h"
+
+#include <arpa/inet.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "gateway/agent/frames.h"
+#include "kernel/netlink.h"
+#include "kernel/unix_socket.h"
+
+namespace hearth::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Events and packets are the kernel's own; the router's address is what a container sees errors come from.
+constexpr uint32_t kRouterAddress = 0x64400001;  // 100.64.0.1
+
+// A POSIX lock, so that F_GETLK tells everybody the agent's pid.
+Result<Fd> take_lock(const std::string& path) {
+  Fd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file.valid()) return fail_errno("open " + path);
+  struct flock whole{};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (fcntl(file.get(), F_SETLK, &whole) != 0) return fail(Kind::conflict, "another agent holds " + path);
+  return file;
+}
+
+}  // namespace
+
+Agent::Agent(AgentOptions options) : options_(std::move(options)), neighbours_(world()) {}
+
+Agent::~Agent() {
+  if (ring_ != nullptr) ring_buffer__free(ring_);
+}
+
+Result<std::unique_ptr<Agent>> Agent::open(AgentOptions options) {
+  std::unique_ptr<Agent> agent(new Agent(std::move(options)));
+  TRY(agent->start());
+  return agent;
+}
+
+Result<> Agent::start() {
+  if (!options_.lock.empty()) {
+    TRY_ASSIGN(lock_, take_lock(options_.lock));
+  }
+  TRY(open_wires());
+  TRY_ASSIGN(pat_, Pat::open(options_.pat));
+  ring_ = ring_buffer__new(pat_->events_map(), on_event, this, nullptr);
+  if (ring_ == nullptr) return fail_errno("open ring buffer");
+  next_collect_ = steady_clock::now() + milliseconds(kCollectMs);
+  return open_control();
+}
+
+Result<> Agent::open_wires() {
+  // Protocol 0: receives nothing.
+  wire_ = Fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (!wire_.valid()) return fail_errno("socket(packet)");
+  return {};
+}
+
+Result<> Agent::open_control() {
+  if (options_.control_fd >= 0) {
+    connection_ = Fd(options_.control_fd);
+    fcntl(connection_.get(), F_SETFD, FD_CLOEXEC);
+  }
+  if (options_.listen.empty()) return {};
+  TRY_ASSIGN(listener_, kernel::listen_seqpacket(options_.listen, geteuid(), 0600));
+  return {};
+}
+
+Neighbours::World Agent::world() {
+  return {
+      .attachment_of = [this](uint32_t tag) -> std::optional<attachment> {
+        auto at = pat_->get(tag);
+        if (!at || at->state != kAttachmentActive) return std::nullopt;
+        return *at;
+      },
+      .look_up = [this](const neighbour_key& key) -> std::optional<neighbour> {
+        auto entry = pat_->get_neighbour(key);
+        if (!entry) return std::nullopt;
+        return *entry;
+      },
+      .set_pending =
+          [this](const neighbour_key& key) {
+            neighbour entry{};
+            entry.state = kNeighbourPending;
+            // One that is there stays: it is only asked again.
+            auto set = pat_->set_neighbour(key, entry, BPF_NOEXIST);
+            if (!set && set.error().errno_value != EEXIST)
+              std::fprintf(stderr, "hearth-gateway: %s\n", set.error().describe().c_str());
+          },
+      .forget =
+          [this](const neighbour_key& key) {
+            if (auto removed = pat_->remove_neighbour(key); !removed)
+              std::fprintf(stderr, "hearth-gateway: %s\n", removed.error().describe().c_str());
+          },
+      .send = [this](const std::string& frame) { send(options_.pat.nic1, frame); },
+  };
+}
+
+void Agent::send(uint32_t nic, const std::string& frame) {
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_ifindex = static_cast<int>(nic);
+  to.sll_protocol = htons(ETH_P_8021Q);
+  // A full queue drops the frame, as a wire would: ARP is asked again, packets are sent again by their senders.
+  if (sendto(wire_.get(), frame.data(), frame.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&to), sizeof to) < 0 &&
+      errno != EAGAIN && errno != ENOBUFS)
+    std::fprintf(stderr, "hearth-gateway: send: %s\n", std::strerror(errno));
+}
+
+// ---- events -----------------------------------------------------------------------------------------------------
+
+int Agent::on_event(void* self, void* data, size_t size) {
+  event head;
+  if (size < sizeof head) return 0;
+  std::memcpy(&head, data, sizeof head);
+  const auto* bytes = static_cast<const uint8_t*>(data) + sizeof head;
+  const size_t length = std::min<size_t>(head.length, size - sizeof head);
+  static_cast<Agent*>(self)->handle_event(head, {bytes, length});
+  return 0;
+}
+
+void Agent::handle_event(const event& head, std::span<const uint8_t> packet) {
+  const auto now = steady_clock::now();
+  switch (head.type) {
+    case kEventMiss:
+      return neighbours_.missed(head.tag, head.address, packet, now);
+    case kEventLearned:
+      return neighbours_.learned(head.tag, head.address);
+    case kEventStale:
+      return neighbours_.stale(head.tag, head.address, now);
+    case kEventIcmp:
+      return answer_with_icmp(head, packet);
+    case kEventBlock:
+      // Which container had which ports when (RFC 6888 REQ-12): blocks, never flows or destinations.
+      if (options_.log_blocks)
+        std::fprintf(stderr, "hearth-gateway: ports attachment=%u container=%s generation=%u ports=%u-%u\n", head.tag,
+                     kernel::address_text(ntohl(head.address)).c_str(), head.generation, head.port,
+                     head.port + kBlockPorts - 1);
+      return;
+    default:
+      return;
+  }
+}
+
+void Agent::answer_with_icmp(const event& head, std::span<const uint8_t> packet) {
+  const auto now = steady_clock::now();
+  if (now - icmp_second_ >= std::chrono::seconds(1)) {
+    icmp_second_ = now;
+    icmp_sent_ = 0;
+  }
+  if (icmp_sent_ >= kMaxIcmpEachSecond) return;
+  auto frame = icmp_error(packet, head.tag, htonl(kRouterAddress), head.icmp_type, head.icmp_code);
+  if (!frame) return;
+  ++icmp_sent_;
+  send(options_.pat.nic0, *frame);
+}
+
+// ---- control ----------------------------------------------------------------------------------------------------
+
+void Agent::serve_control() {
+  auto datagram = kernel::receive_datagram(connection_.get(), sizeof(ControlRequest), 0, MSG_DONTWAIT);
+  if (!datagram && datagram.error().errno_value == EAGAIN) return;
+  if (!datagram || datagram->bytes.empty()) return connection_.reset();
+  auto request = decode_control_request(datagram->bytes);
+  if (!request) {
+    std::fprintf(stderr, "hearth-gateway: %s\n", request.error().describe().c_str());
+    return connection_.reset();
+  }
+  handle(*request);
+}
+
+void Agent::handle(const ControlRequest& request) {
+  if (request.op == ControlOp::prove) {
+    auto at = pat_->get(request.tag);
+    if (!at || at->state != kAttachmentActive || proofs_ >= kMaxProofs) {
+      const Error error{at && at->state == kAttachmentActive ? Kind::exhausted : Kind::not_found, "can't prove"};
+      return reply(failed_reply(request.sequence, error));
+    }
+    ++proofs_;
+    const auto prove_done = [this, sequence = request.sequence, number = connection_number_](bool proven) {
+      --proofs_;
+      ControlReply answer;
+      answer.sequence = sequence;
+      answer.proven = proven;
+      if (number == connection_number_) reply(answer);
+    };
+    return neighbours_.prove(request.tag, at->router, prove_done, steady_clock::now());
+  }
+  auto done = carry_out(request);
+  if (!done) return reply(failed_reply(request.sequence, done.error()));
+  done->sequence = request.sequence;
+  reply(*done);
+}
+
+Result<ControlReply> Agent::carry_out(const ControlRequest& request) {
+  switch (request.op) {
+    case ControlOp::set_attachment:
+      TRY(pat_->set(request.tag, request.at));
+      return ControlReply{};
+    case ControlOp::remove_attachment:
+      neighbours_.forget_attachment(request.tag);
+      TRY(pat_->remove(request.tag));
+      return ControlReply{};
+    case ControlOp::release:
+      TRY(pat_->release(request.tag, request.address, request.generation));
+      return ControlReply{};
+    case ControlOp::stats:
+      return stats(request.tag);
+    default:
+      return ControlReply{};
+  }
+}
+
+ControlReply Agent::stats(uint32_t tag) {
+  ControlReply answer;
+  if (auto counters = pat_->counters(tag)) answer.counters = *counters;
+  answer.free_blocks = pat_->free_blocks(tag);
+  answer.held_packets = static_cast<uint32_t>(neighbours_.held());
+  if (tag != 0) {
+    if (auto passed = pat_->collect(tag)) {
+      answer.sessions = passed->sessions;
+      answer.mappings = passed->mappings;
+    }
+    return answer;
+  }
+  const auto& waits = neighbours_.counters();
+  answer.counters.neighbour_misses = waits.sent_after_wait;
+  answer.counters.dropped_neighbour_unresolved =
+      waits.dropped_unresolved + waits.dropped_full + waits.dropped_unsendable;
+  return answer;
+}
+
+void Agent::reply(ControlReply answer) {
+  if (!connection_.valid()) return;
+  // The warden reads what it asked for; one that does not is not served any longer.
+  if (!kernel::send_datagram(connection_.get(), encode(answer), {}, MSG_DONTWAIT)) connection_.reset();
+}
+
+// ---- loop -------------------------------------------------------------------------------------------------------
+
+void Agent::collect() {
+  for (const uint32_t tag : pat_->tags()) {
+    if (auto passed = pat_->collect(tag); !passed)
+      std::fprintf(stderr, "hearth-gateway: %s\n", passed.error().describe().c_str());
+  }
+}
+
+int Agent::poll_ms() const {
+  auto next = next_collect_;
+  if (const auto due = neighbours_.next_deadline()) next = std::min(next, *due);
+  const auto wait = std::chrono::ceil<milliseconds>(next - steady_clock::now()).count();
+  return static_cast<int>(std::clamp<int64_t>(wait, 0, kCollectMs));
+}
+
+Result<> Agent::run() {
+  for (;;) {
+    pollfd polled[3] = {
+        {ring_buffer__epoll_fd(ring_), POLLIN, 0}, {listener_.get(), POLLIN, 0}, {connection_.get(), POLLIN, 0}};
+    if (poll(polled, 3, poll_ms()) < 0 && errno != EINTR) return fail_errno("poll");
+    if (polled[0].revents != 0) ring_buffer__consume(ring_);
+    if (polled[2].revents != 0) serve_control();
+    if (polled[1].revents != 0) {
+      if (auto accepted = kernel::accept_connection(listener_.get())) {
+        connection_ = std::move(*accepted);
+        ++connection_number_;
+      }
+    }
+    const auto now = steady_clock::now();
+    neighbours_.expire(now);
+    if (now >= next_collect_) {
+      collect();
+      next_collect_ = now + milliseconds(kCollectMs);
+    }
+  }
+}
+
+}  // namespace hearth::gateway

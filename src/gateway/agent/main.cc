@@ -1,0 +1,46 @@
+// hearth-gateway: one PAT gateway. PID 1 of a gateway's machine, or a process in a gateway's network namespace.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "gateway/agent/agent.h"
+
+namespace {
+
+hearth::Result<> set_timeouts(const std::vector<uint32_t>& seconds, hearth::gateway::timeouts& limits) {
+  if (seconds.empty()) return {};
+  if (seconds.size() != 5) return hearth::fail(hearth::Kind::invalid, "--timeouts wants five numbers");
+  using hearth::gateway::ticks;
+  limits = {.tcp_established = ticks(seconds[0]),
+            .tcp_transitory = ticks(seconds[1]),
+            .udp = ticks(seconds[2]),
+            .icmp = ticks(seconds[3]),
+            .hold = ticks(seconds[4])};
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  hearth::gateway::AgentOptions options;
+  options.pat.limits = hearth::gateway::default_timeouts();
+  std::vector<uint32_t> seconds;
+  CLI::App app{"Hearth's PAT gateway; started by hearth-warden"};
+  app.add_option("--nic0", options.pat.nic0, "ifindex towards the function network")->required();
+  app.add_option("--nic1", options.pat.nic1, "ifindex of the trunk")->required();
+  app.add_option("--pins", options.pat.pins, "directory on a BPF file system")->required();
+  app.add_option("--listen", options.listen, "path of the control socket");
+  app.add_option("--lock", options.lock, "file that the living agent locks");
+  app.add_option("--control-fd", options.control_fd, "a control connection that stands already");
+  app.add_flag("--peer", options.pat.peer_redirect, "both NICs are veth: hand packets over without a queue");
+  app.add_option("--timeouts", seconds, "seconds: TCP established, transitory, UDP, ICMP, hold")->delimiter(',');
+  CLI11_PARSE(app, argc, argv);
+  hearth::Result<> ended = set_timeouts(seconds, options.pat.limits);
+  if (ended) {
+    auto agent = hearth::gateway::Agent::open(options);
+    ended = agent ? (*agent)->run() : std::unexpected(agent.error());
+  }
+  std::fprintf(stderr, "hearth-gateway: %s\n", ended.error().describe().c_str());
+  return 1;
+}

@@ -1,0 +1,87 @@
+// Neighbours: who has which MAC in the VPCs; packets wait here while that is asked.
+//
+// A packet whose next hop is unknown is held, the next hop asked by ARP, and sent on when it answers: a first packet is
+// never lost to a miss. What has not been answered kResolveMs after it was first wanted is dropped and counted.
+// A known neighbour that was not heard of for a while is asked again while packets still use it; one that stays silent
+// is forgotten.
+//
+// Bounds: kMaxAsked addresses asked at a time, kMaxHeldEach packets for each, kMaxHeld in all. Single-threaded; the
+// caller gives the time and calls expire() when next_deadline() is reached.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gateway/bpf/shared.h"
+
+namespace hearth::gateway {
+
+class Neighbours {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  static constexpr size_t kMaxAsked = 1024;
+  static constexpr size_t kMaxHeldEach = 16;
+  static constexpr size_t kMaxHeld = 1024;
+  static constexpr int kResolveMs = 1000;
+
+  // What it needs of the world: the table of the data plane, and a wire.
+  struct World {
+    std::function<std::optional<attachment>(uint32_t tag)> attachment_of;
+    std::function<std::optional<neighbour>(const neighbour_key&)> look_up;
+    std::function<void(const neighbour_key&)> set_pending;  // unless an entry is there
+    std::function<void(const neighbour_key&)> forget;
+    std::function<void(const std::string& frame)> send;  // on the trunk
+  };
+  struct Counters {
+    uint64_t requests = 0;
+    uint64_t sent_after_wait = 0;
+    uint64_t dropped_full = 0;
+    uint64_t dropped_unresolved = 0;
+    uint64_t dropped_unsendable = 0;
+  };
+  using Proved = std::function<void(bool proven)>;
+
+  explicit Neighbours(World world) : world_(std::move(world)) {}
+
+  // `address` in network order everywhere.
+  void missed(uint32_t tag, uint32_t address, std::span<const uint8_t> packet, Time now);
+  void learned(uint32_t tag, uint32_t address);
+  void stale(uint32_t tag, uint32_t address, Time now);
+  // Calls back once: at once when known, otherwise when it answers or the time is over.
+  void prove(uint32_t tag, uint32_t address, Proved done, Time now);
+  void forget_attachment(uint32_t tag);
+
+  void expire(Time now);
+  std::optional<Time> next_deadline() const;
+  const Counters& counters() const { return counters_; }
+  size_t held() const { return held_; }
+
+ private:
+  struct Asked {
+    Time deadline;
+    Time next_request;
+    std::chrono::milliseconds interval{100};
+    std::vector<std::vector<uint8_t>> packets;
+    std::vector<Proved> proofs;
+  };
+  using Key = std::pair<uint32_t, uint32_t>;
+
+  Asked* ask(uint32_t tag, uint32_t address, Time now);
+  void request(const Key& key, Asked& asked, Time now);
+  void send(const Key& key, std::span<const uint8_t> packet, const neighbour& to);
+  void give_up(const Key& key, Asked& asked);
+
+  World world_;
+  std::map<Key, Asked> asked_;
+  size_t held_ = 0;
+  Counters counters_;
+};
+
+}  // namespace hearth::gateway

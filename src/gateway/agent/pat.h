@@ -1,0 +1,72 @@
+// Pat: the gateway's programs and maps, from user space.
+//
+// Maps are pinned and outlive the agent: open() finds them again, puts new programs in place of the old ones under
+// traffic, and no session is lost. An attachment's tables are made by set() and go with remove().
+//
+// Single-threaded. Refuses pinned maps of another shape than this build's (Kind::conflict).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "gateway/bpf/shared.h"
+
+struct pat_bpf;
+
+namespace hearth::gateway {
+
+struct PatOptions {
+  std::string pins;   // directory on a BPF file system
+  uint32_t nic0 = 0;  // ifindex, in the thread's namespace
+  uint32_t nic1 = 0;
+  bool peer_redirect = false;
+  timeouts limits{};  // ticks
+};
+
+// The defaults of RFC 4787, 5382 and 5508, and the hold of RFC 6888.
+timeouts default_timeouts();
+uint32_t ticks(uint32_t seconds);
+
+class Pat {
+ public:
+  static Result<std::unique_ptr<Pat>> open(const PatOptions& options);
+  ~Pat();
+
+  Result<> set(uint32_t tag, const attachment& at);
+  Result<> remove(uint32_t tag);
+  Result<attachment> get(uint32_t tag) const;
+  // Ends all sessions of the container: of this generation and older ones. `address` in network order.
+  Result<> release(uint32_t tag, uint32_t address, uint32_t generation);
+  // One pass of the collector over one attachment.
+  Result<collect_args> collect(uint32_t tag);
+  Result<gateway_counters> counters(uint32_t tag) const;
+  uint32_t free_blocks(uint32_t tag) const;
+  std::vector<uint32_t> tags() const;
+
+  Result<> set_neighbour(const neighbour_key& key, const neighbour& entry, uint64_t flags);
+  Result<neighbour> get_neighbour(const neighbour_key& key) const;
+  Result<> remove_neighbour(const neighbour_key& key);
+
+  int events_map() const;
+  const pat_bpf* skeleton() const { return skeleton_; }
+
+ private:
+  struct Tables {
+    Fd sessions, mappings, hosts, blocks, free_blocks;
+  };
+  explicit Pat(pat_bpf* skeleton) : skeleton_(skeleton) {}
+  Result<> attach(const PatOptions& options);
+  Result<> find_tables();
+  Result<Tables> make_tables(uint32_t tag);
+  std::vector<std::pair<int, const Fd*>> places(const Tables& tables) const;
+
+  pat_bpf* skeleton_;
+  std::map<uint32_t, Tables> tables_;
+};
+
+}  // namespace hearth::gateway

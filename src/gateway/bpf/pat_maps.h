@@ -1,0 +1,146 @@
+// Maps, settings and counters of the gateway's programs.
+//
+// Tables that grow with traffic are one an attachment (an array of maps by tag): overlapping tenants, quota and
+// teardown come with that, and one tenant that fills its own table takes nothing from another.
+#pragma once
+
+#include "gateway/bpf/packet.h"
+
+const volatile struct timeouts timeouts = {};
+const volatile __u32 nic0 = 0;           // towards the function network
+const volatile __u32 nic1 = 0;           // the trunk
+const volatile __u32 peer_redirect = 0;  // both are veth: hand over without a queue
+
+#define INNER_HASH(name, entries, key, value) \
+  struct name {                               \
+    __uint(type, BPF_MAP_TYPE_HASH);          \
+    __uint(max_entries, entries);             \
+    __uint(map_flags, BPF_F_NO_PREALLOC);     \
+    __uint(key_size, sizeof(key));            \
+    __uint(value_size, sizeof(value));        \
+  }
+
+#define BY_TAG(name, inner)                   \
+  struct {                                    \
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); \
+    __uint(max_entries, kTags);               \
+    __type(key, __u32);                       \
+    __array(values, struct inner);            \
+  } name SEC(".maps")
+
+INNER_HASH(session_map, kMaxSessions, struct session_key, struct session);
+INNER_HASH(mapping_map, kMaxMappings, struct mapping_key, struct mapping);
+INNER_HASH(host_map, kMaxHosts, __u32, struct host);
+struct block_map {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, kBlocks);
+  __uint(key_size, sizeof(__u32));
+  __uint(value_size, sizeof(struct port_block));
+};
+struct queue_map {
+  __uint(type, BPF_MAP_TYPE_QUEUE);
+  __uint(max_entries, kBlocks);
+  __uint(key_size, 0);
+  __uint(value_size, sizeof(__u32));
+};
+BY_TAG(sessions, session_map);
+BY_TAG(mappings, mapping_map);
+BY_TAG(hosts, host_map);
+BY_TAG(blocks, block_map);
+BY_TAG(free_blocks, queue_map);
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, kTags);
+  __type(key, __u32);
+  __type(value, struct attachment);
+} attachments SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, kMaxNeighbours);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct neighbour_key);
+  __type(value, struct neighbour);
+} neighbours SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, kTags);
+  __type(key, __u32);
+  __type(value, struct gateway_counters);
+} gateway_counts SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, kRingBytes);
+} events SEC(".maps");
+
+#define COUNT_BY(tag, field, amount)                                                 \
+  do {                                                                               \
+    __u32 count_key_ = (tag);                                                        \
+    struct gateway_counters* c_ = bpf_map_lookup_elem(&gateway_counts, &count_key_); \
+    if (c_) c_->field += (amount);                                                   \
+  } while (0)
+#define COUNT(tag, field) COUNT_BY(tag, field, 1)
+
+#define DROP(tag, field) \
+  do {                   \
+    COUNT(tag, field);   \
+    return TC_ACT_SHOT;  \
+  } while (0)
+
+// One packet under translation.
+struct flow {
+  __u32 tag;
+  __u32 now;
+  __u32 generation;
+  __u32 state;  // flags of a new session
+  __u32 seq;    // TCP, host order
+  struct mapping_key inside;
+  struct session_key outside;
+};
+
+static __always_inline int send_to(__u32 ifindex) {
+  return peer_redirect ? bpf_redirect_peer(ifindex, 0) : bpf_redirect(ifindex, 0);
+}
+
+static __always_inline int protocol_index(__u8 protocol) {
+  return protocol == IPPROTO_TCP ? kTcp : protocol == IPPROTO_UDP ? kUdp : kIcmp;
+}
+
+// Reports with the packet's bytes. 0: told.
+static __noinline int report_packet(struct __sk_buff* skb, __u32 type, __u32 tag, __u32 address, __u32 icmp) {
+  __u32 length = skb->len;
+  if (length > kMaxHeldPacket) {
+    if (type != kEventIcmp) {
+      COUNT(tag, dropped_neighbour_large);
+      return -1;
+    }
+    length = 128;
+  }
+  if (length < kIpOffset + sizeof(struct iphdr)) return -1;
+  struct packet_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+  if (!event) {
+    COUNT(tag, dropped_ring_full);
+    return -1;
+  }
+  __builtin_memset(&event->head, 0, sizeof(event->head));
+  event->head.type = type;
+  event->head.tag = tag;
+  event->head.address = address;
+  event->head.length = length;
+  event->head.icmp_type = icmp >> 8;
+  event->head.icmp_code = icmp;
+  if (bpf_skb_load_bytes(skb, 0, event->data, length)) {
+    bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+    return -1;
+  }
+  bpf_ringbuf_submit(event, 0);
+  return 0;
+}
+
+static __always_inline void report(__u32 type, __u32 tag, __u32 address, __u16 port, __u32 generation) {
+  struct event event = {.type = type, .tag = tag, .address = address, .port = port, .generation = generation};
+  if (bpf_ringbuf_output(&events, &event, sizeof(event), 0)) COUNT(tag, dropped_ring_full);
+}

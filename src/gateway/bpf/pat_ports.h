@@ -1,0 +1,276 @@
+// Ports and sessions: who gets which external port, and when an old session gives way.
+//
+// A session's `state` changes owner by compare-and-swap only: alive → dead (collector) → busy → deleted, or
+// dead/outdated → busy → alive again under a new owner. Nobody deletes by key what he did not make busy before, so a
+// session that a packet has just revived can't be deleted. Mappings do the same with kMappingDead in `refs`.
+#pragma once
+
+#include "gateway/bpf/pat_maps.h"
+
+static __always_inline struct port_block* block_at(__u32 tag, __u32 index) {
+  void* table = bpf_map_lookup_elem(&blocks, &tag);
+  return table ? bpf_map_lookup_elem(table, &index) : 0;
+}
+
+static __always_inline int tcp_closed(__u32 state) {
+  return (state & kRst) || (state & (kFinOut | kFinIn)) == (kFinOut | kFinIn);
+}
+
+static __always_inline int expired(__u32 state, __u8 protocol, __u32 used, __u32 now) {
+  __u32 limit = timeouts.icmp;
+  if (protocol == IPPROTO_UDP) limit = timeouts.udp;
+  if (protocol == IPPROTO_TCP) {
+    int open = (state & (kSynOut | kSynIn)) == (kSynOut | kSynIn) && !(state & (kFinOut | kFinIn | kRst));
+    limit = open ? timeouts.tcp_established : timeouts.tcp_transitory;
+  }
+  return now - used > limit;
+}
+
+// The mapping behind a session that ends has one session less.
+static __noinline int drop_mapping_ref(__u32 tag, struct session* session, __u8 protocol, __u16 port) {
+  struct mapping_key key = {.address = session->address, .port = session->port, .protocol = protocol};
+  void* table = bpf_map_lookup_elem(&mappings, &tag);
+  if (!table) return 0;
+  struct mapping* mapping = bpf_map_lookup_elem(table, &key);
+  if (mapping && mapping->generation == session->generation && mapping->port == port)
+    __sync_fetch_and_add(&mapping->refs, -1);
+  return 0;
+}
+
+// May `flow` take this session of somebody else's (or its own past)?
+static __always_inline int may_take(const struct flow* flow, const struct session* session, __u32 state, int must) {
+  if (state & kBusy) return 0;
+  if (state & kDead) return 1;
+  if (session->generation != flow->generation) return must || flow->now - session->used > timeouts.hold;
+  if (expired(state, flow->outside.protocol, session->used, flow->now)) return 1;
+  // A closed connection's port may be reused once the sequence has moved on (RFC 6191's idea, RFC 6888 REQ-8).
+  if (flow->outside.protocol != IPPROTO_TCP || !(flow->state & kSynOut) || !tcp_closed(state)) return 0;
+  if (!session->final_seq || (__s32)(flow->seq - session->final_seq) <= 0) return 0;
+  COUNT(flow->tag, ports_reused_by_sequence);
+  return 1;
+}
+
+enum { kClaimed = 0, kMine = 1, kTaken = 2, kFull = 3 };
+
+static __always_inline int is_mine(const struct flow* flow, const struct session* session) {
+  return session->generation == flow->generation && session->address == flow->inside.address &&
+         session->port == flow->inside.port;
+}
+
+// Makes `flow->outside` a session of `flow->inside`.
+static __noinline int claim_session(struct flow* flow, int must) {
+  struct session fresh = {.state = kAlive | flow->state,
+                          .generation = flow->generation,
+                          .address = flow->inside.address,
+                          .port = flow->inside.port,
+                          .used = flow->now};
+  __u32 tag = flow->tag;
+  void* table = bpf_map_lookup_elem(&sessions, &tag);
+  if (!table) return kFull;
+  if (!bpf_map_update_elem(table, &flow->outside, &fresh, BPF_NOEXIST)) {
+    COUNT(tag, sessions_made);
+    return kClaimed;
+  }
+  struct session* session = bpf_map_lookup_elem(table, &flow->outside);
+  if (!session) {
+    COUNT(tag, dropped_sessions_full);
+    return kFull;
+  }
+  __u32 state = session->state;
+  if (is_mine(flow, session) && !(state & kBusy)) {
+    // Its own, expired or closed or found by another processor first: begins anew.
+    if (__sync_val_compare_and_swap(&session->state, state, kAlive | flow->state) != state) return kTaken;
+    session->used = flow->now;
+    session->final_seq = 0;
+    return kMine;
+  }
+  if (!may_take(flow, session, state, must)) return kTaken;
+  if (__sync_val_compare_and_swap(&session->state, state, kBusy) != state) return kTaken;
+  drop_mapping_ref(tag, session, flow->outside.protocol, flow->outside.port);
+  session->generation = fresh.generation;
+  session->address = fresh.address;
+  session->port = fresh.port;
+  session->used = fresh.used;
+  session->final_seq = 0;
+  __sync_lock_test_and_set(&session->state, fresh.state);
+  COUNT(tag, sessions_made);
+  return kClaimed;
+}
+
+// Gives `host` one more block, next in its ring. The block's index, 0: none left.
+static __noinline int add_block(struct flow* flow, struct host* host) {
+  __u32 tag = flow->tag, index = 0;
+  void* queue = bpf_map_lookup_elem(&free_blocks, &tag);
+  if (!queue || host->count >= kMaxBlocksOfHost) return 0;
+  if (bpf_map_pop_elem(queue, &index)) return 0;
+  struct port_block* block = block_at(tag, index);
+  if (!block) return 0;
+  block->used[kTcp] = 0;
+  block->used[kUdp] = 0;
+  block->used[kIcmp] = 0;
+  block->owner = flow->inside.address;
+  block->next = index;
+  block->generation = flow->generation;
+  struct port_block* current = host->count ? block_at(tag, host->current) : 0;
+  for (int i = 0; current && i < kRingTries; ++i) {
+    __u32 next = current->next;
+    block->next = next;
+    if (__sync_val_compare_and_swap(&current->next, next, index) == next) break;
+  }
+  host->current = index;
+  __sync_fetch_and_add(&host->count, 1);
+  COUNT(tag, blocks_given);
+  report(kEventBlock, tag, flow->inside.address, index * kBlockPorts, flow->generation);
+  return index;
+}
+
+// The container's entry, with at least one block. 0: no port left in the attachment.
+static __noinline struct host* host_of(struct flow* flow) {
+  __u32 tag = flow->tag, address = flow->inside.address;
+  void* table = bpf_map_lookup_elem(&hosts, &tag);
+  if (!table) return 0;
+  struct host* host = bpf_map_lookup_elem(table, &address);
+  if (host && host->generation == flow->generation) return host;
+  // An entry of an older generation is of a straggler behind a release: its block comes back with the next release.
+  struct host fresh = {.generation = flow->generation};
+  bpf_map_update_elem(table, &address, &fresh, host ? BPF_ANY : BPF_NOEXIST);
+  host = bpf_map_lookup_elem(table, &address);
+  if (!host || host->generation != flow->generation) return 0;
+  if (!host->count && !add_block(flow, host)) return 0;
+  return host;
+}
+
+// Marks a random free port of the block and returns it, 0: all are used.
+static __always_inline __u32 take_port_of(struct port_block* block, __u32 index, int protocol) {
+  __u64* used = &block->used[protocol & 3];
+  if (protocol >= kProtocols) return 0;
+  for (int i = 0; i < 4; ++i) {
+    __u64 free = ~*used;
+    if (!free) return 0;
+    __u32 turn = bpf_get_prandom_u32() & 63;
+    __u64 turned = turn ? (free >> turn) | (free << (64 - turn)) : free;
+    __u32 bit = (__builtin_ctzll(turned) + turn) & 63;
+    __u64 mask = 1ull << bit;
+    if (!(__sync_fetch_and_or(used, mask) & mask)) return index * kBlockPorts + bit;
+  }
+  return 0;
+}
+
+static __always_inline void give_port_back(__u32 tag, __u32 port, int protocol) {
+  struct port_block* block = block_at(tag, port / kBlockPorts);
+  if (block && protocol < kProtocols) __sync_fetch_and_and(&block->used[protocol], ~(1ull << (port % kBlockPorts)));
+}
+
+// A port of the container's own blocks; grows by a block when those near at hand are full. 0: none.
+static __noinline __u32 take_port(struct flow* flow, struct host* host) {
+  int protocol = protocol_index(flow->inside.protocol);
+  __u32 index = host->current;
+  for (int i = 0; i < kRingTries; ++i) {
+    struct port_block* block = block_at(flow->tag, index);
+    if (!block || block->generation != flow->generation) break;
+    __u32 port = take_port_of(block, index, protocol);
+    if (port) {
+      if (host->current != index) host->current = index;
+      return port;
+    }
+    index = block->next;
+  }
+  host->current = index;
+  index = add_block(flow, host);
+  struct port_block* block = index ? block_at(flow->tag, index) : 0;
+  return block ? take_port_of(block, index, protocol) : 0;
+}
+
+// With every port taken: one that is used towards other destinations only. 0: none.
+static __noinline __u32 share_port(struct flow* flow, struct host* host) {
+  for (int i = 0; i < kOverflowTries; ++i) {
+    __u32 index = host->current;
+    struct port_block* block = block_at(flow->tag, index);
+    if (!block || block->generation != flow->generation) return 0;
+    __u32 port = index * kBlockPorts + (bpf_get_prandom_u32() & 63);
+    flow->outside.port = bpf_htons(port);
+    int claim = claim_session(flow, 0);
+    if (claim == kClaimed || claim == kMine) return port;
+    if (claim == kFull) return 0;
+    host->current = block->next;
+  }
+  return 0;
+}
+
+enum { kMapped = 0, kRaced = 1, kExhausted = 2 };
+
+// Writes the mapping; an outdated one of the same key gives way.
+static __noinline int write_mapping(struct flow* flow, __u32 shared) {
+  struct mapping fresh = {
+      .refs = 1, .generation = flow->generation, .port = flow->outside.port, .flags = shared ? kMappingShared : 0};
+  __u32 tag = flow->tag;
+  void* table = bpf_map_lookup_elem(&mappings, &tag);
+  if (!table) return kExhausted;
+  if (!bpf_map_update_elem(table, &flow->inside, &fresh, BPF_NOEXIST)) return kMapped;
+  struct mapping* mapping = bpf_map_lookup_elem(table, &flow->inside);
+  if (!mapping) return kExhausted;
+  __u32 refs = mapping->refs;
+  if ((refs & kMappingDead) || mapping->generation == flow->generation) return kRaced;
+  if (__sync_val_compare_and_swap(&mapping->refs, refs, kMappingDead) != refs) return kRaced;
+  mapping->generation = fresh.generation;
+  mapping->port = fresh.port;
+  mapping->flags = fresh.flags;
+  __sync_lock_test_and_set(&mapping->refs, 1);
+  return kMapped;
+}
+
+static __noinline int abandon_session(struct flow* flow) {
+  __u32 tag = flow->tag;
+  void* table = bpf_map_lookup_elem(&sessions, &tag);
+  struct session* session = table ? bpf_map_lookup_elem(table, &flow->outside) : 0;
+  // Dead and of no generation: the collector deletes it and no mapping loses a session by it.
+  if (session && is_mine(flow, session)) {
+    session->generation = 0;
+    __sync_lock_test_and_set(&session->state, kDead);
+  }
+  return 0;
+}
+
+// First packet of an inside port.
+static __noinline int make_mapping(struct flow* flow) {
+  struct host* host = host_of(flow);
+  if (!host) return kExhausted;
+  int protocol = protocol_index(flow->inside.protocol);
+  __u32 port = 0, shared = 0;
+  for (int i = 0; i < kPortTries; ++i) {
+    port = take_port(flow, host);
+    if (!port) break;
+    flow->outside.port = bpf_htons(port);
+    int claim = claim_session(flow, 0);
+    if (claim == kClaimed || claim == kMine) break;
+    give_port_back(flow->tag, port, protocol);
+    port = 0;
+    if (claim == kFull) return kExhausted;
+  }
+  if (!port) {
+    port = share_port(flow, host);
+    shared = 1;
+    if (!port) return kExhausted;
+    COUNT(flow->tag, ports_shared);
+  }
+  int written = write_mapping(flow, shared);
+  if (written != kMapped) {
+    abandon_session(flow);
+    if (!shared) give_port_back(flow->tag, port, protocol);
+    return written;
+  }
+  COUNT(flow->tag, mappings_made);
+  return kMapped;
+}
+
+// The mapping stands; the destination is new to it, or its session has ended.
+static __noinline int extend_mapping(struct flow* flow, struct mapping* mapping) {
+  __u32 refs = __sync_fetch_and_add(&mapping->refs, 1);
+  if (refs & kMappingDead) {
+    __sync_fetch_and_add(&mapping->refs, -1);
+    return kRaced;
+  }
+  int claim = claim_session(flow, 1);
+  if (claim != kClaimed) __sync_fetch_and_add(&mapping->refs, -1);
+  return claim == kClaimed || claim == kMine ? kMapped : kExhausted;
+}

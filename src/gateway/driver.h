@@ -1,0 +1,48 @@
+// Driver: how a gateway is hosted. `netns` runs hearth-gateway as a process in a network namespace of its own; `vm`
+// boots it as PID 1 of a machine of its own. The data plane is the same.
+//
+// The function network's ends of the gateway's two NICs have fixed interface numbers (bpf/shared.h): NIC 0 carries the
+// containers' packets, NIC 1 is the trunk, both tagged by attachment.
+//
+// Single-threaded; calls may enter other network namespaces for their duration.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "gateway/names.h"
+
+namespace hearth::gateway {
+
+struct GatewayPlace {
+  GatewayId id;
+  uint32_t number = 0;  // 0…kMaxGateways-1
+};
+
+struct RunningGateway {
+  Fd control;  // a seqpacket connection that speaks control.h
+  Fd pidfd;    // polls readable when the gateway has died
+};
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+  virtual std::string_view name() const = 0;
+  // Packets may be handed over by bpf_redirect_peer.
+  virtual bool shares_kernel() const = 0;
+  // Makes what a gateway needs before it runs: its namespace or machine files, its NICs. Idempotent.
+  virtual Result<> prepare(const GatewayPlace& place) = 0;
+  // The running gateway, if there is one.
+  virtual Result<std::optional<RunningGateway>> find(const GatewayPlace& place) = 0;
+  virtual Result<RunningGateway> start(const GatewayPlace& place) = 0;
+};
+
+// `word`: "netns", "vm" or "auto". Refuses what this build has not.
+Result<std::unique_ptr<Driver>> make_driver(const std::string& word, const Names& names, const std::string& program,
+                                            int function_netns);
+
+}  // namespace hearth::gateway

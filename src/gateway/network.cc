@@ -1,0 +1,453 @@
+#include "gateway/network.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "kernel/bpf.h"
+#include "kernel/netns.h"
+
+namespace hearth::gateway {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+Result<std::unique_ptr<FunctionNetwork>> FunctionNetwork::open(Options options) {
+  TRY_ASSIGN(auto network, Network::open(std::move(options)));
+  return network;
+}
+
+Result<std::unique_ptr<Network>> Network::open(Options options) {
+  TRY(check_name("instance", options.instance));
+  std::unique_ptr<Network> network(new Network(std::move(options)));
+  TRY(network->start());
+  return network;
+}
+
+Result<> Network::start() {
+  TRY(kernel::make_directories(names_.netns_dir()));
+  TRY(kernel::mount_bpf_fs(names_.bpf_dir()));
+  TRY_ASSIGN(host_netns_, kernel::current_netns());
+  if (options_.outside_netns != "none") {
+    TRY_ASSIGN(outside_netns_, outside_netns(options_.outside_netns));
+  }
+  TRY_ASSIGN(programs_, Programs::open(names_.function_pins()));
+  TRY_ASSIGN(function_netns_, kernel::open_or_make_netns(names_.function_netns(), kernel::disable_ipv6));
+  TRY_ASSIGN(auto netlink, kernel::Netlink::open_in(function_netns_.get()));
+  netlink_ = std::make_unique<kernel::Netlink>(std::move(netlink));
+  TRY_ASSIGN(auto host, kernel::Netlink::open());
+  vpcs_ = std::make_unique<Vpcs>(names_, *programs_, std::move(host));
+  TRY_ASSIGN(auto slots_netlink, kernel::Netlink::open_in(function_netns_.get()));
+  slots_ = std::make_unique<Slots>(*programs_, std::move(slots_netlink),
+                                   [this](const binding& ended, uint32_t address, std::function<void()> freed) {
+                                     release_at_gateway(ended, address, std::move(freed));
+                                   });
+  return find_gateways();
+}
+
+// ---- gateways ---------------------------------------------------------------------------------------------------
+
+Result<> Network::find_gateways() {
+  for (const auto& [name, number] : programs_->gateways()) TRY(open_gateway(GatewayId(name), number, "auto"));
+  for (const auto& [name, record] : programs_->attachments()) {
+    SupervisedGateway* gateway = gateway_numbered(record.gateway);
+    auto at = data_plane_of(record);
+    // Its VPC may be gone: then hearthd deletes the attachment or ensures it again.
+    if (gateway != nullptr && at) gateway->set_attachment(record.tag, *at, [](Result<ControlReply>) {});
+  }
+  return {};
+}
+
+Result<> Network::open_gateway(const GatewayId& gateway, uint32_t number, const std::string& driver) {
+  TRY_ASSIGN(auto made, make_driver(driver, names_, options_.gateway_program, function_netns_.get()));
+  TRY_ASSIGN(auto supervised, SupervisedGateway::open({gateway, number}, std::move(made)));
+  kernel::Batch batch;
+  const uint32_t nic0 = kNicIfindex + 2 * number;
+  for (const uint32_t nic : {nic0, nic0 + 1}) batch.clsact(nic);
+  batch.program(nic0, kernel::Batch::Hook::ingress, programs_->gateway_return(), "gateway_return");
+  batch.program(nic0 + 1, kernel::Batch::Hook::ingress, programs_->trunk_in(), "trunk_in");
+  TRY(netlink_->run(batch));
+  gateways_[gateway] = std::move(supervised);
+  return {};
+}
+
+Result<> Network::ensure_gateway(const GatewayId& gateway, const std::string& driver) {
+  TRY(check_name("gateway", gateway.str()));
+  TRY(make_driver(driver, names_, options_.gateway_program, function_netns_.get()));
+  if (gateways_.contains(gateway)) return {};
+  const auto known = programs_->gateways().find(gateway.str());
+  if (known != programs_->gateways().end()) return open_gateway(gateway, known->second, driver);
+  std::set<uint32_t> used;
+  for (const auto& [name, number] : programs_->gateways()) used.insert(number);
+  uint32_t number = 0;
+  while (used.contains(number)) ++number;
+  if (number >= kMaxGateways) return fail(Kind::exhausted, "at most 16 gateways");
+  TRY(programs_->put_gateway(gateway.str(), number));
+  return open_gateway(gateway, number, driver);
+}
+
+Result<SupervisedGateway*> Network::gateway_of(const GatewayId& gateway) {
+  const auto found = gateways_.find(gateway);
+  if (found == gateways_.end()) return fail(Kind::not_found, "no gateway " + gateway.str());
+  return found->second.get();
+}
+
+SupervisedGateway* Network::gateway_numbered(uint32_t number) {
+  for (const auto& [id, gateway] : gateways_) {
+    if (gateway->place().number == number) return gateway.get();
+  }
+  return nullptr;
+}
+
+// ---- slots ------------------------------------------------------------------------------------------------------
+
+Result<Slot> Network::make_slot() { return slots_->make(); }
+Result<Slot> Network::adopt_slot(int64_t number, Fd netns) { return slots_->adopt(number, std::move(netns)); }
+Result<> Network::release_slot(Slot slot) { return slots_->release(std::move(slot)); }
+Result<> Network::unbind(const Slot& slot) { return slots_->unbind(slot); }
+
+Result<> Network::bind(const Slot& slot, const std::string& attachment, const std::string& policy) {
+  const auto found = programs_->attachments().find(attachment);
+  if (found == programs_->attachments().end()) return fail(Kind::not_found, "no attachment " + attachment);
+  TRY_ASSIGN(const uint32_t index, programs_->policy_index(policy));
+  const attachment_record& record = found->second;
+  SupervisedGateway* gateway = gateway_numbered(record.gateway);
+  if (gateway == nullptr) return fail(Kind::unavailable, "the attachment's gateway is not there");
+  return slots_->bind(slot, record.tag, record.gateway, gateway->driver().shares_kernel() ? kBindingPeer : 0, index);
+}
+
+void Network::release_at_gateway(const binding& ended, uint32_t address, std::function<void()> freed) {
+  SupervisedGateway* gateway = gateway_numbered(ended.gateway);
+  if (gateway == nullptr) return freed();
+  ControlRequest request{.op = ControlOp::release, .at = {}};
+  request.tag = ended.tag;
+  request.address = address;
+  request.generation = ended.generation;
+  gateway->send(request, [freed = std::move(freed)](Result<ControlReply> reply) {
+    // Refused: the place stays away from new containers until the next warden asks again.
+    if (reply) freed();
+  });
+}
+
+// ---- attachments ------------------------------------------------------------------------------------------------
+
+// Tags are unique over all gateways of the instance, so that a counter's index is a tag.
+Result<uint16_t> Network::tag_for(const std::string& attachment) const {
+  const auto& known = programs_->attachments();
+  if (const auto found = known.find(attachment); found != known.end()) return found->second.tag;
+  std::set<uint16_t> used;
+  for (const auto& [name, record] : known) used.insert(record.tag);
+  for (uint16_t tag = 1; tag <= kMaxTag; ++tag) {
+    if (!used.contains(tag)) return tag;
+  }
+  return fail(Kind::exhausted, "at most 4094 attachments");
+}
+
+Result<attachment_record> Network::plan_attachment(const GatewayId& gateway, const std::string& attachment,
+                                                   const VpcId& vpc, const SubnetId& subnet,
+                                                   const std::string& address) {
+  TRY(check_name("attachment", attachment));
+  if (attachment == kOutside) return fail(Kind::invalid, "the attachment 'outside' is made by ensure_outside");
+  TRY_ASSIGN(SupervisedGateway* const at, gateway_of(gateway));
+  TRY_ASSIGN(const SubnetInfo info, vpcs_->subnet(vpc, subnet));
+  TRY_ASSIGN(const uint32_t number, kernel::parse_address(address));
+  const uint32_t last = info.cidr.network() | ~info.cidr.mask();
+  if ((number & info.cidr.mask()) != info.cidr.network() || number <= info.router || number == last)
+    return fail(Kind::invalid, address + " is no address for a gateway in the subnet");
+  attachment_record record{};
+  TRY_ASSIGN(record.tag, tag_for(attachment));
+  TRY_ASSIGN(const kernel::Mac mac, names_.attachment_mac(attachment));
+  std::copy(mac.begin(), mac.end(), record.mac);
+  record.gateway = static_cast<uint8_t>(at->place().number);
+  record.prefix_length = static_cast<uint8_t>(info.cidr.length);
+  record.address = htonl(number);
+  record.router = htonl(info.router);
+  record.vpc = as_name(vpc.str());
+  record.subnet = as_name(subnet.str());
+  const auto known = programs_->attachments().find(attachment);
+  if (known != programs_->attachments().end() && known->second.gateway != record.gateway)
+    return fail(Kind::conflict, "attachment " + attachment + " is at another gateway");
+  return record;
+}
+
+Result<attachment_record> Network::plan_outside(const GatewayId& gateway) {
+  TRY_ASSIGN(SupervisedGateway* const at, gateway_of(gateway));
+  const auto known = programs_->attachments().find(kOutside);
+  const bool none = !outside_netns_.valid();
+  if (known != programs_->attachments().end() && known->second.drops == none) {
+    if (known->second.gateway != at->place().number) return fail(Kind::conflict, "outside is at another gateway");
+    return known->second;
+  }
+  attachment_record record{};
+  TRY_ASSIGN(record.tag, tag_for(kOutside));
+  TRY_ASSIGN(const kernel::Mac mac, names_.attachment_mac(kOutside));
+  std::copy(mac.begin(), mac.end(), record.mac);
+  record.gateway = static_cast<uint8_t>(at->place().number);
+  record.drops = none;
+  if (none) return record;
+  TRY_ASSIGN(auto netlink, kernel::Netlink::open_in(outside_netns_.get()));
+  TRY_ASSIGN(const OutsideNet net, choose_outside_net(netlink));
+  record.prefix_length = static_cast<uint8_t>(net.prefix_length);
+  record.address = htonl(net.gateway);
+  record.router = htonl(net.router);
+  return record;
+}
+
+// The pair between the function network and where the attachment leads, with port_in on our end.
+Result<> Network::make_port(const attachment_record& record, const kernel::LinkEnd& far) {
+  const uint32_t ifindex = kPortIfindex + kTags * record.gateway + record.tag;
+  if (!netlink_->link(ifindex)) {
+    kernel::LinkEnd near{
+        .name = "p" + std::to_string(record.tag), .netns = -1, .ifindex = ifindex, .mac = {}, .mtu = 0};
+    // Our end has the gateway's MAC: what is for the gateway arrives as "for this host".
+    std::copy_n(record.mac, 6, near.mac.begin());
+    kernel::Batch make;
+    make.veth(near, far);
+    TRY(netlink_->run(make));
+  }
+  kernel::Batch batch;
+  batch.clsact(ifindex);
+  batch.program(ifindex, kernel::Batch::Hook::ingress, programs_->port_in(), "port_in");
+  batch.up(ifindex);
+  return netlink_->run(batch);
+}
+
+Result<> Network::plug_port(const std::string& attachment, const attachment_record& record) {
+  const VpcId vpc(text_of(record.vpc));
+  TRY_ASSIGN(const SubnetInfo info, vpcs_->subnet(vpc, SubnetId(text_of(record.subnet))));
+  TRY_ASSIGN(Vpcs::Room* const room, vpcs_->room(vpc));
+  const std::string name = Names::attachment_port(attachment);
+  TRY(make_port(record, {.name = name, .netns = room->netns.get(), .ifindex = 0, .mac = {}, .mtu = 0}));
+  TRY_ASSIGN(const kernel::LinkInfo link, room->netlink.link(name));
+  kernel::Batch batch;
+  batch.alias(link.ifindex, attachment);
+  if (link.master != info.bridge) batch.master(link.ifindex, info.bridge);
+  batch.up(link.ifindex);
+  return room->netlink.run(batch);
+}
+
+Result<> Network::plug_outside(const attachment_record& record) {
+  if (record.drops) return {};
+  {
+    TRY_ASSIGN(auto inside, kernel::NetnsScope::enter(outside_netns_.get()));
+    TRY(kernel::disable_ipv6());
+  }
+  const std::string name = names_.outside_link();
+  TRY(make_port(record, {.name = name, .netns = outside_netns_.get(), .ifindex = 0, .mac = {}, .mtu = 0}));
+  TRY_ASSIGN(auto netlink, kernel::Netlink::open_in(outside_netns_.get()));
+  TRY_ASSIGN(const kernel::LinkInfo link, netlink.link(name));
+  kernel::Batch address;
+  address.address(link.ifindex, ntohl(record.router), record.prefix_length);
+  auto addressed = netlink.run(address);
+  if (!addressed && addressed.error().errno_value != EEXIST) return addressed;
+  kernel::Batch up;
+  up.up(link.ifindex);
+  TRY(netlink.run(up));
+  if (!options_.outside_netns.empty()) return {};
+  return open_host(names_, {.router = ntohl(record.router), .gateway = ntohl(record.address)});
+}
+
+Result<attachment> Network::data_plane_of(const attachment_record& record) {
+  attachment at{};
+  at.state = record.drops ? kAttachmentDrops : kAttachmentActive;
+  at.mtu = 1500;
+  at.address = record.address;
+  at.mask = record.prefix_length == 0 ? 0 : htonl(~uint32_t{0} << (32 - record.prefix_length));
+  at.network = at.address & at.mask;
+  at.router = record.router;
+  std::copy_n(record.mac, 6, at.mac);
+  const std::string vpc = text_of(record.vpc);
+  if (vpc.empty()) return at;
+  TRY_ASSIGN(const SubnetInfo info, vpcs_->subnet(VpcId(vpc), SubnetId(text_of(record.subnet))));
+  at.mtu = static_cast<uint16_t>(std::clamp<uint32_t>(info.mtu, 576, 65535));
+  return at;
+}
+
+void Network::tell_and_prove(const attachment_record& record, AttachmentDone done) {
+  auto at = data_plane_of(record);
+  if (!at) return done(std::unexpected(at.error()));
+  SupervisedGateway* gateway = gateway_numbered(record.gateway);
+  AttachmentInfo info;
+  info.tag = record.tag;
+  kernel::Mac mac;
+  std::copy_n(record.mac, 6, mac.begin());
+  info.mac = kernel::to_string(mac);
+  if (record.address != 0) info.address = kernel::address_text(ntohl(record.address));
+  const auto prove = [gateway, info, drops = record.drops != 0, done](Result<ControlReply> set) mutable {
+    if (!set) return done(std::unexpected(set.error()));
+    if (drops) {
+      // There is no path, and that is what was asked for.
+      info.proven = true;
+      return done(info);
+    }
+    ControlRequest request{.op = ControlOp::prove, .at = {}};
+    request.tag = info.tag;
+    const auto tell = [info, done](Result<ControlReply> proved) mutable {
+      info.proven = proved && proved->proven != 0;
+      done(info);
+    };
+    gateway->send(request, tell, kProveAnswerMs);
+  };
+  gateway->set_attachment(record.tag, *at, prove);
+}
+
+void Network::ensure_attachment(const GatewayId& gateway, const std::string& attachment, const VpcId& vpc,
+                                const SubnetId& subnet, const std::string& address, AttachmentDone done) {
+  auto record = plan_attachment(gateway, attachment, vpc, subnet, address);
+  if (!record) return done(std::unexpected(record.error()));
+  // Remembered before it is made: what a killed warden began is finished or deleted by name.
+  auto made = programs_->put_attachment(attachment, *record);
+  if (made) made = plug_port(attachment, *record);
+  if (!made) return done(std::unexpected(made.error()));
+  tell_and_prove(*record, std::move(done));
+}
+
+void Network::ensure_outside(const GatewayId& gateway, AttachmentDone done) {
+  auto record = plan_outside(gateway);
+  if (!record) return done(std::unexpected(record.error()));
+  auto made = programs_->put_attachment(kOutside, *record);
+  if (made) made = plug_outside(*record);
+  if (!made) return done(std::unexpected(made.error()));
+  tell_and_prove(*record, std::move(done));
+}
+
+Result<> Network::delete_attachment(const std::string& attachment) {
+  const auto found = programs_->attachments().find(attachment);
+  if (found == programs_->attachments().end()) return {};
+  const attachment_record record = found->second;
+  for (const uint32_t ifindex : programs_->bound()) {
+    TRY_ASSIGN(const auto entry, programs_->binding_of(ifindex));
+    if (entry && entry->tag == record.tag && netlink_->link(ifindex))
+      return fail(Kind::conflict, "attachment " + attachment + " is in use");
+  }
+  if (SupervisedGateway* gateway = gateway_numbered(record.gateway))
+    gateway->remove_attachment(record.tag, [](Result<ControlReply>) {});
+  kernel::Batch batch;
+  batch.remove(kPortIfindex + kTags * record.gateway + record.tag);
+  auto removed = netlink_->run(batch);
+  if (!removed && removed.error().errno_value != ENODEV) return removed;
+  if (attachment == kOutside && options_.outside_netns.empty() && !record.drops) TRY(undo_host(names_));
+  return programs_->drop_attachment(attachment);
+}
+
+Result<> Network::ensure_policy(const std::string& policy, const std::vector<Rule>& egress) {
+  return programs_->set_policy(policy, egress);
+}
+Result<> Network::delete_policy(const std::string& policy) { return programs_->remove_policy(policy); }
+
+Result<json::object> Network::stats(const GatewayId& gateway) {
+  TRY_ASSIGN(SupervisedGateway* const supervised, gateway_of(gateway));
+  const auto of_tag = [&](uint32_t tag) -> Result<json::object> {
+    ControlRequest request{.op = ControlOp::stats, .at = {}};
+    request.tag = tag;
+    TRY_ASSIGN(const ControlReply reply, supervised->call(request, kStatsMs));
+    TRY_ASSIGN(json::object counters, programs_->counters(tag));
+#define HEARTH_NAME(field) counters[#field] = reply.counters.field;
+    HEARTH_GATEWAY_COUNTERS(HEARTH_NAME)
+#undef HEARTH_NAME
+    if (tag == 0) return counters;
+    counters["sessions"] = reply.sessions;
+    counters["mappings"] = reply.mappings;
+    counters["free_blocks"] = reply.free_blocks;
+    return counters;
+  };
+  json::object attachments;
+  for (const auto& [name, record] : programs_->attachments()) {
+    if (record.gateway != supervised->place().number) continue;
+    TRY_ASSIGN(attachments[name], of_tag(record.tag));
+  }
+  TRY_ASSIGN(json::object own, of_tag(0));
+  own["restarts"] = supervised->restarts();
+  own["slots"] = slots_->living();
+  json::object all;
+  all["attachments"] = std::move(attachments);
+  all["gateway"] = std::move(own);
+  return all;
+}
+
+// ---- local VPCs -------------------------------------------------------------------------------------------------
+
+Result<> Network::ensure_vpc(const VpcId& vpc) { return vpcs_->ensure_vpc(vpc); }
+Result<> Network::ensure_subnet(const VpcId& vpc, const SubnetId& subnet, const std::string& cidr) {
+  return vpcs_->ensure_subnet(vpc, subnet, cidr);
+}
+
+Result<> Network::delete_subnet(const VpcId& vpc, const SubnetId& subnet) {
+  for (const auto& [name, record] : programs_->attachments()) {
+    if (text_of(record.vpc) == vpc.str() && text_of(record.subnet) == subnet.str())
+      return fail(Kind::conflict, "subnet " + subnet.str() + " has the attachment " + name);
+  }
+  return vpcs_->delete_subnet(vpc, subnet);
+}
+
+Result<> Network::delete_vpc(const VpcId& vpc) {
+  for (const auto& [name, record] : programs_->attachments()) {
+    if (text_of(record.vpc) == vpc.str())
+      return fail(Kind::conflict, "VPC " + vpc.str() + " has the attachment " + name);
+  }
+  return vpcs_->delete_vpc(vpc);
+}
+
+Result<> Network::add_vpc_host(const VpcId& vpc, const SubnetId& subnet, const std::string& name,
+                               const std::string& address) {
+  TRY_ASSIGN(const uint32_t number, kernel::parse_address(address));
+  for (const auto& [attachment, record] : programs_->attachments()) {
+    if (text_of(record.vpc) == vpc.str() && ntohl(record.address) == number)
+      return fail(Kind::conflict, address + " is the gateway's");
+  }
+  return vpcs_->add_host(vpc, subnet, name, address);
+}
+Result<> Network::delete_vpc_host(const std::string& name) { return vpcs_->delete_host(name); }
+
+// A VXLAN makes the bridge's MTU smaller; the gateway clamps to it.
+Result<> Network::follow_mtu(const SubnetId& subnet) {
+  for (const auto& [name, record] : programs_->attachments()) {
+    if (text_of(record.subnet) != subnet.str()) continue;
+    TRY_ASSIGN(const attachment at, data_plane_of(record));
+    if (SupervisedGateway* gateway = gateway_numbered(record.gateway))
+      gateway->set_attachment(record.tag, at, [](Result<ControlReply>) {});
+  }
+  return {};
+}
+
+Result<> Network::attach_bridge(const VpcId& vpc, const SubnetId& subnet, const std::string& bridge, int vlan) {
+  TRY(vpcs_->attach_bridge(vpc, subnet, bridge, vlan));
+  return follow_mtu(subnet);
+}
+Result<> Network::attach_vxlan(const VpcId& vpc, const SubnetId& subnet, uint32_t vni, const std::string& remote) {
+  TRY(vpcs_->attach_vxlan(vpc, subnet, vni, remote));
+  return follow_mtu(subnet);
+}
+Result<> Network::detach_vpc(const VpcId& vpc, const SubnetId& subnet) {
+  TRY(vpcs_->detach(vpc, subnet));
+  return follow_mtu(subnet);
+}
+
+// ---- event loop -------------------------------------------------------------------------------------------------
+
+std::vector<int> Network::poll_fds() const {
+  std::vector<int> fds;
+  for (const auto& [id, gateway] : gateways_) {
+    for (const int fd : gateway->poll_fds()) fds.push_back(fd);
+  }
+  return fds;
+}
+
+void Network::dispatch() {
+  for (const auto& [id, gateway] : gateways_) gateway->dispatch();
+}
+
+int Network::next_deadline_ms() const {
+  int64_t next = -1;
+  for (const auto& [id, gateway] : gateways_) {
+    const auto due = gateway->next_deadline();
+    if (!due) continue;
+    const int64_t wait = std::max<int64_t>(0, std::chrono::ceil<milliseconds>(*due - steady_clock::now()).count());
+    next = next < 0 ? wait : std::min(next, wait);
+  }
+  return static_cast<int>(next);
+}
+
+}  // namespace hearth::gateway

@@ -1,0 +1,70 @@
+// SupervisedGateway: one gateway and the connection to it. It is started again when it dies, and told again what it
+// should be: attachments and every request that it had not answered.
+//
+// Single-threaded; the owner polls poll_fds() and calls dispatch(). Answers run from dispatch() or call().
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "gateway/control.h"
+#include "gateway/driver.h"
+
+namespace hearth::gateway {
+
+class SupervisedGateway {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  using Answer = std::function<void(Result<ControlReply>)>;
+  static constexpr size_t kMaxUnanswered = 65536;
+  static constexpr int kReadyMs = 10'000;
+  static constexpr int kMaxBackoffMs = 5000;
+
+  // Prepares, finds or starts it, and waits until it serves.
+  static Result<std::unique_ptr<SupervisedGateway>> open(GatewayPlace place, std::unique_ptr<Driver> driver);
+
+  void set_attachment(uint32_t tag, const attachment& at, Answer answer);
+  void remove_attachment(uint32_t tag, Answer answer);
+  // Every request is sent again after a restart until it is answered; one with a deadline fails at it.
+  void send(ControlRequest request, Answer answer, int timeout_ms = 0);
+  Result<ControlReply> call(ControlRequest request, int timeout_ms);
+
+  std::vector<int> poll_fds() const;
+  void dispatch();
+  std::optional<Time> next_deadline() const;
+
+  const GatewayPlace& place() const { return place_; }
+  const Driver& driver() const { return *driver_; }
+  uint64_t restarts() const { return restarts_; }
+
+ private:
+  struct Unanswered {
+    ControlRequest request;
+    Answer answer;
+    std::optional<Time> deadline;
+  };
+
+  SupervisedGateway(GatewayPlace place, std::unique_ptr<Driver> driver)
+      : place_(std::move(place)), driver_(std::move(driver)) {}
+  Result<> connect();
+  void reconnect();
+  void transmit(const ControlRequest& request);
+  void receive();
+  void expire(Time now);
+
+  GatewayPlace place_;
+  std::unique_ptr<Driver> driver_;
+  RunningGateway running_;
+  std::map<uint32_t, Unanswered> unanswered_;  // by sequence number, in order of sending
+  std::map<uint32_t, attachment> attachments_;
+  uint32_t sequence_ = 0;
+  Time retry_at_{};
+  int backoff_ms_ = 0;
+  Time started_{};
+  uint64_t restarts_ = 0;
+};
+
+}  // namespace hearth::gateway

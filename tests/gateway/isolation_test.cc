@@ -1,0 +1,171 @@
+// What must not pass.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "tests/gateway/world.h"
+
+namespace hearth::gateway::test {
+namespace {
+
+class Isolation : public World {};
+
+Rule rule(int protocol, uint16_t from, uint16_t to, uint32_t address, int length) {
+  return {.protocol = protocol, .from_port = from, .to_port = to, .address = address, .prefix_length = length};
+}
+
+TEST_F(Isolation, NothingLeavesBeforeBindOrAfterUnbind) {
+  const Tenant red = make_tenant("red");
+  const Slot slot = make_slot();
+  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10", 7000, 100), "");
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+  ASSERT_TRUE(net().unbind(slot));
+  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10", 7000, 100), "");
+  EXPECT_EQ(red.server->datagrams(), 1);
+  EXPECT_GE(counter("", "slot_dropped_unbound"), 2);
+}
+
+TEST_F(Isolation, SpoofedPacketsAreDroppedAndCounted) {
+  const Tenant red = make_tenant("red");
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  send_frame(slot.netns.get(), udp_frame("02:64:ff:ff:ff:ff", slot.address, "10.0.0.10"));
+  EXPECT_EQ(counter(red.attachment, "slot_dropped_spoofed_mac"), 1);
+  send_frame(slot.netns.get(), udp_frame(slot.mac, "100.64.9.9", "10.0.0.10"));
+  EXPECT_EQ(counter(red.attachment, "slot_dropped_spoofed_address"), 1);
+  std::string arp = udp_frame(slot.mac, slot.address, "10.0.0.10");
+  arp[13] = 0x06;
+  send_frame(slot.netns.get(), arp);
+  EXPECT_EQ(counter(red.attachment, "slot_dropped_arp"), 1);
+  std::string v6 = udp_frame(slot.mac, slot.address, "10.0.0.10");
+  v6[12] = static_cast<char>(0x86);
+  v6[13] = static_cast<char>(0xdd);
+  send_frame(slot.netns.get(), v6);
+  EXPECT_EQ(counter(red.attachment, "slot_dropped_ipv6"), 1);
+  EXPECT_EQ(red.server->datagrams(), 0);
+  // The same frame with its own addresses arrives: only what was changed above stopped it.
+  send_frame(slot.netns.get(), udp_frame(slot.mac, slot.address, "10.0.0.10"));
+  for (int i = 0; i < 100 && red.server->datagrams() == 0; ++i) pump(10);
+  EXPECT_EQ(red.server->datagrams(), 1);
+}
+
+TEST_F(Isolation, PlatformAddressesAreNoDestinations) {
+  const Tenant red = make_tenant("red");
+  const Slot slot = make_slot(), other = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  ASSERT_TRUE(net().bind(other, red.attachment, ""));
+  for (const std::string& address : {std::string("169.254.169.254"), std::string("100.64.0.1"), other.address,
+                                     std::string("100.127.255.1"), std::string("224.0.0.1"), std::string("127.0.0.1")})
+    send_frame(slot.netns.get(), udp_frame(slot.mac, slot.address, address));
+  EXPECT_EQ(counter(red.attachment, "slot_dropped_forbidden_destination"), 6);
+}
+
+TEST_F(Isolation, PolicyLetsThroughWhatItSaysAndRunningContainersFollow) {
+  const Tenant red = make_tenant("red");
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().ensure_policy("db", {rule(6, 5432, 5432, 0x0a000000, 8)}));
+  ASSERT_TRUE(net().bind(slot, red.attachment, "db"));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.10"), "");
+  EXPECT_GE(counter(red.attachment, "slot_dropped_policy"), 1);
+  ASSERT_TRUE(net().ensure_policy("db", {rule(6, 5432, 5432, 0x0a000000, 8), rule(6, 6000, 7000, 0x0a00000a, 32)}));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10", 7000, 100), "");
+  ASSERT_TRUE(net().ensure_policy("db", {rule(-1, 0, 65535, 0, 0)}));
+  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+  EXPECT_FALSE(net().delete_policy("db"));
+  ASSERT_TRUE(net().unbind(slot));
+  EXPECT_TRUE(net().delete_policy("db"));
+}
+
+TEST_F(Isolation, TheLastOfAThousandRulesCountsAndOneMoreIsRefused) {
+  const Tenant red = make_tenant("red");
+  const Slot slot = make_slot();
+  std::vector<Rule> rules(999, rule(17, 1, 1, 0x0b000000, 8));
+  rules.push_back(rule(17, 7000, 7000, 0x0a00000a, 32));
+  ASSERT_TRUE(net().ensure_policy("long", rules));
+  ASSERT_TRUE(net().bind(slot, red.attachment, "long"));
+  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+  rules.push_back(rules.back());
+  EXPECT_EQ(net().ensure_policy("long", rules).error().kind, Kind::invalid);
+}
+
+TEST_F(Isolation, OnlyTheDestinationOfASessionMayAnswer) {
+  const Tenant red = make_tenant("red");
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  const auto netns = netns_of("gwt-red");
+  // Whatever a host of the VPC sends unasked to the gateway's address ends there.
+  const Fd server = socket_in(netns.get(), AF_INET, SOCK_DGRAM);
+  const auto before = counter(red.attachment, "dropped_no_session");
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  inet_pton(AF_INET, "10.0.0.4", &to.sin_addr);
+  for (uint16_t port = 1024; port < 1034; ++port) {
+    to.sin_port = htons(port);
+    ASSERT_EQ(sendto(server.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&to), sizeof to), 1);
+  }
+  EXPECT_EQ(connect_from(netns.get(), "10.0.0.4", 2000, 200).error, ETIMEDOUT);
+  EXPECT_GE(counter(red.attachment, "dropped_no_session") - before, 11);
+  EXPECT_EQ(counter(red.attachment, "packets_in"), 0);
+}
+
+TEST_F(Isolation, SessionsOfAReleasedContainerAreDeadAtOnce) {
+  const Tenant red = make_tenant("red");
+  Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  const Fd client = socket_in(slot.netns.get(), AF_INET, SOCK_DGRAM);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(9000);
+  inet_pton(AF_INET, "10.0.0.10", &to.sin_addr);
+  const auto netns = netns_of("gwt-red");
+  const Fd server = socket_in(netns.get(), AF_INET, SOCK_DGRAM);
+  sockaddr_in here{};
+  here.sin_family = AF_INET;
+  here.sin_port = htons(9000);
+  ASSERT_EQ(bind(server.get(), reinterpret_cast<sockaddr*>(&here), sizeof here), 0);
+  sendto(client.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+  pollfd polled{server.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&polled, 1, 1000), 1);
+  sockaddr_in peer{};
+  socklen_t size = sizeof peer;
+  char byte;
+  recvfrom(server.get(), &byte, 1, 0, reinterpret_cast<sockaddr*>(&peer), &size);
+
+  const std::string old_address = slot.address;
+  ASSERT_TRUE(net().release_slot(std::move(slot)));
+  for (int i = 0; i < 100 && counter(red.attachment, "free_blocks") != 1008; ++i) pump(10);
+  EXPECT_EQ(counter(red.attachment, "free_blocks"), 1008);
+  sendto(server.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&peer), sizeof peer);
+  for (int i = 0; i < 100 && counter(red.attachment, "dropped_released") == 0; ++i) pump(10);
+  EXPECT_EQ(counter(red.attachment, "dropped_released"), 1);
+  EXPECT_NE(make_slot().address, old_address);
+}
+
+TEST_F(Isolation, ExpiredTtlIsToldAndDropped) {
+  const Tenant red = make_tenant("red");
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  const Fd listener = socket_in(slot.netns.get(), AF_INET, SOCK_RAW, IPPROTO_ICMP);
+  send_frame(slot.netns.get(), udp_frame(slot.mac, slot.address, "10.0.0.10", 1));
+  const std::string told = read_some(listener.get());
+  ASSERT_GE(told.size(), 56u);
+  EXPECT_EQ(told[20], 11);  // time exceeded
+  EXPECT_EQ(counter(red.attachment, "dropped_ttl"), 1);
+  EXPECT_EQ(red.server->datagrams(), 0);
+}
+
+TEST_F(Isolation, OtherDriversAndBadNamesAreRefused) {
+  EXPECT_EQ(net().ensure_gateway(GatewayId("gw-x"), "vm").error().kind, Kind::unavailable);
+  EXPECT_EQ(net().ensure_gateway(GatewayId("gw-x"), "docker").error().kind, Kind::invalid);
+  EXPECT_EQ(net().ensure_gateway(GatewayId("../x"), "auto").error().kind, Kind::invalid);
+  EXPECT_EQ(net().ensure_vpc(VpcId("a/b")).error().kind, Kind::invalid);
+  EXPECT_EQ(net().delete_vpc_host("../../etc").error().kind, Kind::invalid);
+  const Slot slot = make_slot();
+  EXPECT_EQ(net().bind(slot, "nowhere", "").error().kind, Kind::not_found);
+}
+
+}  // namespace
+}  // namespace hearth::gateway::test

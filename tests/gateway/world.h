@@ -1,0 +1,89 @@
+// A small world for gateway tests: a function network of its own, VPC hosts that answer, containers that talk.
+//
+// Everything carries the instance name `gwt` and is purged before and after each test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/fd.h"
+#include "gateway/function_network.h"
+
+namespace hearth::gateway::test {
+
+// Answers on TCP and UDP port 7000 of a namespace: "<marker> <peer's address>", then echoes.
+class Server {
+ public:
+  Server(const std::string& netns_path, std::string marker, uint16_t port = 7000);
+  ~Server();
+  int connections() const { return connections_; }
+  int datagrams() const { return datagrams_; }
+
+ private:
+  void run();
+  std::string marker_;
+  Fd listener_, udp_, stop_;
+  std::atomic<int> connections_ = 0, datagrams_ = 0;
+  std::thread thread_;
+};
+
+// A socket made in the namespace; it stays there.
+Fd socket_in(int netns, int domain, int type, int protocol = 0);
+// Connected TCP, or errno's name.
+struct Connection {
+  Fd socket;
+  int error = 0;
+};
+Connection connect_from(int netns, const std::string& address, uint16_t port, int timeout_ms = 1000);
+std::string read_some(int socket, int timeout_ms = 1000);                           // "" in time
+std::string greeting(int netns, const std::string& address, uint16_t port = 7000);  // "" when there is no way
+std::string ask_udp(int netns, const std::string& address, uint16_t port = 7000, int timeout_ms = 1000);
+// The namespace of a VPC host.
+Fd netns_of(const std::string& host);
+bool ping(int netns, const std::string& address);
+// Sends a raw frame out of eth0 of the namespace.
+void send_frame(int netns, const std::string& frame);
+// Ethernet + IPv4 + UDP to port 7000 with "x", checksums right.
+std::string udp_frame(const std::string& source_mac, const std::string& source, const std::string& destination,
+                      uint8_t ttl = 64);
+
+class World : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  void open();  // (again)
+  void close() { network_.reset(); }
+  FunctionNetwork& net() { return *network_; }
+  // A VPC with a subnet, a host that serves and an attachment; `name` is also its marker.
+  struct Tenant {
+    VpcId vpc;
+    SubnetId subnet;
+    std::string attachment;
+    std::string host;
+    std::unique_ptr<Server> server;
+  };
+  Tenant make_tenant(const std::string& name, const std::string& cidr = "10.0.0.0/24",
+                     const std::string& host = "10.0.0.10", const std::string& gateway = "10.0.0.4");
+  AttachmentInfo attach(const Tenant& tenant, const std::string& gateway = "10.0.0.4");
+  Slot make_slot();
+  void pump(int ms);  // the warden's loop for a while
+  int64_t counter(const std::string& attachment, const std::string& name);
+  pid_t agent_pid() const;
+  static std::string host_netns(const std::string& host) { return "/run/netns/" + host; }
+
+  FunctionNetwork::Options options_{.instance = "gwt",
+                                    .run_dir = "/tmp/hearth-gwt",
+                                    .gateway_program = HEARTH_GATEWAY_PROGRAM,
+                                    .outside_netns = "none"};
+  GatewayId gateway_{"gw-main"};
+  std::unique_ptr<FunctionNetwork> network_;
+};
+
+}  // namespace hearth::gateway::test
