@@ -136,6 +136,20 @@ TEST_F(Ec2Test, RulesOfOnePortAreOnePermission) {
             "400 InvalidPrefixListID.NotFound");
 }
 
+TEST_F(Ec2Test, RulesAndResourcesOfACallAreBounded) {
+  auto id = vpc();
+  auto group = value("groupId", "Action=CreateSecurityGroup&GroupName=g&GroupDescription=d&VpcId=" + id);
+  std::string rules = "Action=AuthorizeSecurityGroupIngress&IpPermissions.1.IpProtocol=tcp&GroupId=" + group;
+  std::string resources = "Action=CreateTags&Tag.1.Key=a";
+  for (int i = 0; i < 1001; ++i) {
+    auto n = std::to_string(i);
+    rules += "&IpPermissions.1.IpRanges." + n + ".CidrIp=10.0.0.0/8";
+    resources += "&ResourceId." + n + "=vpc-" + n;
+  }
+  EXPECT_EQ(error(rules), "400 RulesPerSecurityGroupLimitExceeded");
+  EXPECT_EQ(error(resources), "400 InvalidParameterValue");
+}
+
 TEST_F(Ec2Test, RefusalsOfTheFrontDoorGetEc2sCodes) {
   Ec2Service service(*networks);
   EXPECT_THAT(service.refuse(403, "InvalidSignatureException", "m", "r").body,
