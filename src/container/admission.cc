@@ -49,7 +49,7 @@ Result<> admit(pid_t pid, int64_t slot, const kernel::Cgroup& cgroup, int contro
   TRY(kernel::write_file(process.get(), "uid_map", map));
   TRY(kernel::write_file(process.get(), "gid_map", map));
   // On v2 it was cloned there.
-  if (cgroup.directory() < 0) TRY(cgroup.add(pid));
+  if (cgroup.version() == kernel::CgroupVersion::v1) TRY(cgroup.add(pid));
   return kernel::send_datagram(control, kGo, {}, MSG_DONTWAIT);
 }
 

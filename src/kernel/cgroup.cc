@@ -126,13 +126,18 @@ int64_t value_of(const std::string& text, const std::string& key) {
 }  // namespace
 
 Result<CgroupHost> CgroupHost::open(const std::string& root, const std::string& instance) {
-  std::vector<Hierarchy> hierarchies;
+  auto hierarchies = std::make_shared<std::vector<CgroupHierarchy>>();
+  auto add = [&](const std::string& controller, const std::string& path) -> Result<> {
+    TRY(make_directory(path));
+    TRY_ASSIGN(Fd directory, open_directory(path));
+    hierarchies->push_back({controller, path, std::move(directory)});
+    return {};
+  };
   if (exists(root + "/memory/memory.limit_in_bytes")) {
     for (const char* controller : kControllers) {
       std::string base = fmt::format("{}/{}", root, controller);
       if (!exists(base)) return fail(Kind::internal, "no cgroup controller at " + base);
-      hierarchies.push_back({controller, fmt::format("{}/{}", base, instance)});
-      TRY(make_directory(hierarchies.back().parent));
+      TRY(add(controller, base + "/" + instance));
     }
     return CgroupHost(CgroupVersion::v1, std::move(hierarchies));
   }
@@ -141,31 +146,26 @@ Result<CgroupHost> CgroupHost::open(const std::string& root, const std::string& 
     return fail(Kind::internal, "no memory controller in " + root + "/cgroup.controllers");
   }
   TRY(enable_controllers(root));
-  hierarchies.push_back({"", fmt::format("{}/{}", root, instance)});
-  TRY(make_directory(hierarchies[0].parent));
-  TRY(enable_controllers(hierarchies[0].parent));
+  TRY(add("", root + "/" + instance));
+  TRY(enable_controllers(hierarchies->front().path));
   return CgroupHost(CgroupVersion::v2, std::move(hierarchies));
 }
 
 Result<Cgroup> CgroupHost::make(const std::string& name) const {
-  Cgroup cgroup(version_, name);
-  for (const auto& hierarchy : hierarchies_) {
-    std::string path = hierarchy.parent + "/" + name;
-    TRY(make_directory(path));
-    TRY_ASSIGN(Fd directory, open_directory(path));
-    cgroup.controllers_.push_back(hierarchy.controller);
-    cgroup.paths_.push_back(std::move(path));
-    cgroup.directories_.push_back(std::move(directory));
+  for (const auto& hierarchy : *hierarchies_) {
+    if (mkdirat(hierarchy.directory.get(), name.c_str(), 0755) != 0 && errno != EEXIST) {
+      return fail_errno("mkdir " + hierarchy.path + "/" + name);
+    }
   }
-  return cgroup;
+  return Cgroup(version_, hierarchies_, name);
 }
 
 Result<std::vector<std::string>> CgroupHost::list() const {
   std::vector<std::string> names;
-  for (const auto& hierarchy : hierarchies_) {
-    TRY_ASSIGN(auto found, entries(hierarchy.parent));
+  for (const auto& hierarchy : *hierarchies_) {
+    TRY_ASSIGN(auto found, entries(hierarchy.path));
     for (auto& name : found) {
-      if (is_directory(hierarchy.parent + "/" + name)) names.push_back(std::move(name));
+      if (is_directory(hierarchy.path + "/" + name)) names.push_back(std::move(name));
     }
   }
   std::ranges::sort(names);
@@ -174,13 +174,13 @@ Result<std::vector<std::string>> CgroupHost::list() const {
 }
 
 Result<> CgroupHost::purge(const std::string& name) const {
-  for (const auto& hierarchy : hierarchies_) TRY(kill_members(hierarchy.parent + "/" + name));
-  for (const auto& hierarchy : hierarchies_) TRY(remove_directory(hierarchy.parent + "/" + name));
+  for (const auto& hierarchy : *hierarchies_) TRY(kill_members(hierarchy.path + "/" + name));
+  for (const auto& hierarchy : *hierarchies_) TRY(remove_directory(hierarchy.path + "/" + name));
   return {};
 }
 
 Result<> CgroupHost::remove_parents() const {
-  for (const auto& hierarchy : hierarchies_) TRY(remove_directory(hierarchy.parent));
+  for (const auto& hierarchy : *hierarchies_) TRY(remove_directory(hierarchy.path));
   return {};
 }
 
@@ -207,69 +207,78 @@ Result<> relax_rcu(const std::string& folder, const std::string& instance) {
   return remove_directory(folder);
 }
 
-int Cgroup::of(const char* controller) const {
-  if (version_ == CgroupVersion::v2) return directories_[0].get();
-  auto found = std::ranges::find(controllers_, controller);
-  return directories_[static_cast<size_t>(found - controllers_.begin())].get();
+const CgroupHierarchy& Cgroup::of(const char* controller) const {
+  if (version_ == CgroupVersion::v2) return hierarchies_->front();
+  return *std::ranges::find(*hierarchies_, controller, &CgroupHierarchy::controller);
+}
+
+Result<> Cgroup::write(const char* controller, const char* file, const std::string& text) const {
+  return write_file(of(controller).directory.get(), name_ + "/" + file, text);
+}
+
+Result<std::string> Cgroup::read(const char* controller, const char* file) const {
+  return read_file(of(controller).directory.get(), name_ + "/" + file);
 }
 
 Result<> Cgroup::add(pid_t pid) const {
   std::string text = std::to_string(pid);
-  for (const auto& directory : directories_) TRY(write_file(directory.get(), "cgroup.procs", text));
+  for (const auto& hierarchy : *hierarchies_) {
+    TRY(write_file(hierarchy.directory.get(), name_ + "/cgroup.procs", text));
+  }
   return {};
 }
 
-Result<> Cgroup::limit_pids(int64_t count) const { return write_file(of("pids"), "pids.max", std::to_string(count)); }
+Result<> Cgroup::limit_pids(int64_t count) const { return write("pids", "pids.max", std::to_string(count)); }
 
 Result<> Cgroup::limit_memory(int64_t mib) const {
   std::string bytes = std::to_string(mib * 1024 * 1024);
   if (version_ == CgroupVersion::v2) {
-    TRY(write_file(of("memory"), "memory.max", bytes));
-    auto swap = write_file(of("memory"), "memory.swap.max", "0");
+    TRY(write("memory", "memory.max", bytes));
+    auto swap = write("memory", "memory.swap.max", "0");
     if (!swap && swap.error().errno_value != ENOENT) return swap;  // a kernel without swap has no such file
     return {};
   }
   // memory.memsw may not be below memory.limit, and the other way round: the side that grows goes first.
-  int memory = of("memory");
-  bool accounts_swap = faccessat(memory, "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
-  auto first = write_file(memory, "memory.limit_in_bytes", bytes);
-  if (!first && first.error().errno_value == EINVAL && accounts_swap) {
-    TRY(write_file(memory, "memory.memsw.limit_in_bytes", bytes));
-    return write_file(memory, "memory.limit_in_bytes", bytes);
-  }
-  TRY(std::move(first));
-  if (accounts_swap) TRY(write_file(memory, "memory.memsw.limit_in_bytes", bytes));
-  return {};
+  auto first = write("memory", "memory.limit_in_bytes", bytes);
+  auto both = write("memory", "memory.memsw.limit_in_bytes", bytes);
+  if (!both && both.error().errno_value == ENOENT) return first;  // swap is not accounted here
+  TRY(std::move(both));
+  return first ? first : write("memory", "memory.limit_in_bytes", bytes);
 }
 
 Result<> Cgroup::weigh_cpu(int64_t weight) const {
   if (version_ == CgroupVersion::v1) {
-    return write_file(of("cpu"), "cpu.shares", std::to_string(std::clamp<int64_t>(weight, 2, 262'144)));
+    return write("cpu", "cpu.shares", std::to_string(std::clamp<int64_t>(weight, 2, 262'144)));
   }
   // The kernel's own mapping: shares 1024 are weight 100.
-  return write_file(of("cpu"), "cpu.weight", std::to_string(std::clamp<int64_t>(weight * 100 / 1024, 1, 10'000)));
+  return write("cpu", "cpu.weight", std::to_string(std::clamp<int64_t>(weight * 100 / 1024, 1, 10'000)));
 }
 
 Result<> Cgroup::freeze(bool frozen) const {
-  if (version_ == CgroupVersion::v2) return write_file(of("freezer"), "cgroup.freeze", frozen ? "1" : "0");
-  return write_file(of("freezer"), "freezer.state", frozen ? "FROZEN" : "THAWED");
+  if (version_ == CgroupVersion::v2) return write("freezer", "cgroup.freeze", frozen ? "1" : "0");
+  return write("freezer", "freezer.state", frozen ? "FROZEN" : "THAWED");
 }
 
 Result<bool> Cgroup::ran_out_of_memory() const {
-  TRY_ASSIGN(std::string text,
-             read_file(of("memory"), version_ == CgroupVersion::v2 ? "memory.events" : "memory.oom_control"));
+  TRY_ASSIGN(std::string text, read("memory", version_ == CgroupVersion::v2 ? "memory.events" : "memory.oom_control"));
   return value_of(text, "oom_kill") > 0;
 }
 
 Result<Fd> Cgroup::peak_memory() const {
-  const char* name = version_ == CgroupVersion::v2 ? "memory.peak" : "memory.max_usage_in_bytes";
-  Fd file(openat(of("memory"), name, O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return fail_errno(std::string("open ") + name);
+  std::string path = name_ + (version_ == CgroupVersion::v2 ? "/memory.peak" : "/memory.max_usage_in_bytes");
+  Fd file(openat(of("memory").directory.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return fail_errno("open " + path);
   return file;
 }
 
+Result<Fd> Cgroup::directory() const { return open_directory(hierarchies_->front().path + "/" + name_); }
+
 Result<> Cgroup::remove() const {
-  for (const auto& path : paths_) TRY(remove_directory(path));
+  for (const auto& hierarchy : *hierarchies_) {
+    if (unlinkat(hierarchy.directory.get(), name_.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+      return fail_errno("rmdir " + hierarchy.path + "/" + name_);
+    }
+  }
   return {};
 }
 

@@ -2,8 +2,8 @@
 // both.
 //
 // CgroupHost finds out once which of the two carries the memory controller and makes the instance's parent directory.
-// Cgroup is one container's: its directories, its limits, its members. Destroying the object leaves the kernel's
-// directories alone, so that containers outlive their warden; remove() deletes them.
+// Cgroup is one container's: its limits, its members. It holds no descriptor, since there are thousands. Destroying the
+// object leaves the kernel's directories alone, so that containers outlive their warden; remove() deletes them.
 //
 // On v1 moving a process between cgroups waits for an RCU grace period, 4–15 ms; with /sys/kernel/rcu_expedited it
 // takes 0.2 ms (expedite_rcu).
@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,14 @@ namespace hearth::kernel {
 enum class CgroupVersion { v1, v2 };
 
 class Cgroup;
+
+// Where the instance's cgroups are in one hierarchy.
+struct CgroupHierarchy {
+  std::string controller;  // "memory", "pids", "cpu", "freezer"; "" on v2
+  std::string path;        // of the instance's directory
+  Fd directory;
+};
+using CgroupHierarchies = std::shared_ptr<const std::vector<CgroupHierarchy>>;
 
 class CgroupHost {
  public:
@@ -40,16 +49,11 @@ class CgroupHost {
   Result<> remove_parents() const;
 
  private:
-  struct Hierarchy {
-    std::string controller;  // "memory", "pids", "cpu", "freezer"; "" on v2
-    std::string parent;      // absolute path of the instance's directory
-  };
-
-  CgroupHost(CgroupVersion version, std::vector<Hierarchy> hierarchies)
+  CgroupHost(CgroupVersion version, CgroupHierarchies hierarchies)
       : version_(version), hierarchies_(std::move(hierarchies)) {}
 
   CgroupVersion version_;
-  std::vector<Hierarchy> hierarchies_;
+  CgroupHierarchies hierarchies_;
 };
 
 // Expedited RCU grace periods for as long as an instance wants them; what the host had before comes back with the last.
@@ -71,22 +75,24 @@ class Cgroup {
   Result<bool> ran_out_of_memory() const;
   // A file with the highest memory use in bytes.
   Result<Fd> peak_memory() const;
-  // The directory for CLONE_INTO_CGROUP; -1 on v1.
-  int directory() const { return version_ == CgroupVersion::v2 ? directories_[0].get() : -1; }
+  CgroupVersion version() const { return version_; }
+  // The directory for CLONE_INTO_CGROUP. REQUIRES: v2.
+  Result<Fd> directory() const;
   // Deletes the directories. Kind::conflict while a process is left.
   Result<> remove() const;
   const std::string& name() const { return name_; }
 
  private:
   friend class CgroupHost;
-  Cgroup(CgroupVersion version, std::string name) : version_(version), name_(std::move(name)) {}
-  int of(const char* controller) const;
+  Cgroup(CgroupVersion version, CgroupHierarchies hierarchies, std::string name)
+      : version_(version), hierarchies_(std::move(hierarchies)), name_(std::move(name)) {}
+  const CgroupHierarchy& of(const char* controller) const;
+  Result<> write(const char* controller, const char* file, const std::string& text) const;
+  Result<std::string> read(const char* controller, const char* file) const;
 
   CgroupVersion version_;
+  CgroupHierarchies hierarchies_;
   std::string name_;
-  std::vector<std::string> controllers_;
-  std::vector<std::string> paths_;
-  std::vector<Fd> directories_;
 };
 
 }  // namespace hearth::kernel

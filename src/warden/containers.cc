@@ -104,10 +104,13 @@ Result<> Containers::start_spawn(const MakeContainer& request, ReplyTo to) {
     TRY_ASSIGN(auto output, container::log_pipe(record->place.slot.number));
     TRY_ASSIGN(record->peak_memory, record->place.cgroup.peak_memory());
     container::SpawnRequest order{.tmp_mib = container::kDefaultTmpMib, .serial = record->key};
-    std::array<int, 4> fds = {record->place.slot.netns.get(), control.second.get(), output.write.get(),
-                              record->place.cgroup.directory()};
-    size_t count = fds[3] < 0 ? container::kRequestFds : container::kRequestFdsV2;
-    TRY(zygote->request(order, std::span(fds).first(count)));
+    std::vector<int> fds = {record->place.slot.netns.get(), control.second.get(), output.write.get()};
+    Fd cgroup;
+    if (record->place.cgroup.version() == kernel::CgroupVersion::v2) {
+      TRY_ASSIGN(cgroup, record->place.cgroup.directory());
+      fds.push_back(cgroup.get());
+    }
+    TRY(zygote->request(order, fds));
     record->output = std::move(output.read);
     return {};
   };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -24,7 +25,8 @@ namespace hearth {
 namespace {
 
 constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
-constexpr rlim_t kOpenFiles = 1024UL * 1024;  // some eight a container
+constexpr rlim_t kFilesEach = 8;    // of one container
+constexpr rlim_t kFilesMore = 512;  // of all else
 
 // The folder above the program's own: bin/, shims/, runtime/.
 Result<std::string> home_folder() {
@@ -62,14 +64,21 @@ Result<Fd> stop_signals() {
   return stop;
 }
 
-Result<> raise_limits() {
-  rlimit files{kOpenFiles, kOpenFiles};
+// As many open files as `containers` need; where the host forbids more, as many as it allows.
+Result<> raise_limits(int64_t containers) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return fail_errno("getrlimit");
+  rlim_t needed = static_cast<rlim_t>(containers) * kFilesEach + kFilesMore;
+  rlimit wanted{needed, std::max(needed, files.rlim_max)};
+  if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) return {};
+  log::warn("{} open files are allowed, {} may be needed for {} containers", files.rlim_max, needed, containers);
+  files.rlim_cur = files.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &files) != 0) return fail_errno("setrlimit");
   return {};
 }
 
 Result<> serve(const Config& config) {
-  TRY(raise_limits());
+  TRY(raise_limits(config.containers));
   TRY_ASSIGN(Fd stop, stop_signals());
   TRY_ASSIGN(Fd lock, warden::lock_instance(config.run_dir));
   TRY_ASSIGN(std::string home, home_folder());
