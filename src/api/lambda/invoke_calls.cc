@@ -66,6 +66,7 @@ Outcome<runtime::Invocation> InvokeCalls::invocation_of(Call& call, FunctionRef 
   if (call.body.empty()) call.body = "{}";
   if (auto checked = check_json(call.body); !checked) return std::unexpected(checked.error());
   runtime::Invocation invocation;
+  invocation.request_id = call.request_id;
   invocation.function = key;
   invocation.qualifier = std::move(ref.qualifier);
   if (auto context = call.header("x-amz-client-context"); context && !context->empty()) {
