@@ -1,5 +1,8 @@
 # Building: `dev build [TARGET…]`, into $HEARTH_BUILD (default build/). Sourced by ./dev.
 
+# Several build folders of one tree share the cache: the folder itself is not part of what is compiled.
+export CCACHE_NOHASHDIR=1
+
 configure() { # configure DIR [cmake options…]
   local dir=$1
   shift
