@@ -9,25 +9,31 @@ namespace {
 
 using std::chrono::milliseconds;
 
+neighbour entry(uint32_t state, uint8_t mac_end = 0) {
+  neighbour made{};
+  made.state = state;
+  made.mac[0] = 2;
+  made.mac[5] = mac_end;
+  return made;
+}
+
 // A trunk with a table and a record of what was sent.
 class NeighboursTest : public testing::Test {
  protected:
   Neighbours::World world() {
-    return {.attachment_of = [](uint32_t) { return attachment{.state = kAttachmentActive}; },
-            .look_up = [this](const neighbour_key& key) -> std::optional<neighbour> {
-              const auto found = table_.find(key.address);
-              if (found == table_.end()) return std::nullopt;
-              return found->second;
-            },
-            .set_pending =
-                [this](const neighbour_key& key) {
-                  table_.try_emplace(key.address, neighbour{.state = kNeighbourPending});
-                },
-            .forget = [this](const neighbour_key& key) { table_.erase(key.address); },
-            .send = [this](const std::string& frame) { sent_.push_back(frame); }};
+    return {
+        .attachment_of = [](uint32_t) { return attachment{}; },
+        .look_up = [this](const neighbour_key& key) -> std::optional<neighbour> {
+          const auto found = table_.find(key.address);
+          if (found == table_.end()) return std::nullopt;
+          return found->second;
+        },
+        .set_pending = [this](const neighbour_key& key) { table_.try_emplace(key.address, entry(kNeighbourPending)); },
+        .forget = [this](const neighbour_key& key) { table_.erase(key.address); },
+        .send = [this](const std::string& frame) { sent_.push_back(frame); }};
   }
   void answer(uint32_t address) {
-    table_[address] = neighbour{.state = kNeighbourValid, .mac = {2, 0, 0, 0, 0, 9}};
+    table_[address] = entry(kNeighbourValid, 9);
     neighbours_.learned(1, address);
   }
   static std::vector<uint8_t> packet(uint8_t mark) {
@@ -96,7 +102,7 @@ TEST_F(NeighboursTest, ProvesAtOnceWhatIsKnownAndLaterWhatAnswers) {
 }
 
 TEST_F(NeighboursTest, ForgetsAStaleOneThatStaysSilent) {
-  table_[7] = neighbour{.state = kNeighbourStale};
+  table_[7] = entry(kNeighbourStale);
   neighbours_.stale(1, 7, now_);
   EXPECT_EQ(sent_.size(), 1u);
   EXPECT_EQ(table_[7].state, uint32_t{kNeighbourStale});

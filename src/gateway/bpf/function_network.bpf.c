@@ -130,7 +130,8 @@ static long scan_rule(__u32 index, struct scan* scan) {
   return 1;
 }
 
-static __noinline int policy_allows(struct verdict_key* key) {
+__noinline int policy_allows(struct verdict_key* key) {
+  if (!key) return 0;
   __u32 index = key->policy;
   __u32 zero = 0;
   void* holder = bpf_map_lookup_elem(&policies, &index);

@@ -1,9 +1,11 @@
 // Reading and rewriting packets, for the BPF programs.
 #pragma once
 
+// clang-format off: libbpf's headers want the kernel's types first
+#include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include <linux/bpf.h>
+// clang-format on
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>

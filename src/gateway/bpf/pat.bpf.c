@@ -68,7 +68,7 @@ static __always_inline int fix_sum(struct __sk_buff* skb, const struct l4* l4, _
 
 // Lowers the MSS option of a SYN to what fits the attachment. 0: fine. (Callers use the result: an unused one lets
 // clang leave a stack pointer in r0, which the verifier refuses.)
-static __noinline int clamp_mss(struct __sk_buff* skb, __u32 offset, __u32 words, __u32 limit) {
+__noinline int clamp_mss(struct __sk_buff* skb, __u32 offset, __u32 words, __u32 limit) {
   __u8 options[40];
   if (words <= 5 || words > 15 || offset > kIpOffset + kMaxIpHeader) return 0;
   __u32 length = (words - 5) * 4;
@@ -262,7 +262,7 @@ static __always_inline int deliver(struct __sk_buff* skb, __u32 tag, __u32 l4_of
 }
 
 // An ICMP error about a packet of ours: the packet inside gets back the address and port that its sender knows.
-static __noinline int icmp_error_in(struct __sk_buff* skb, __u32 tag, __u32 offset) {
+__noinline int icmp_error_in(struct __sk_buff* skb, __u32 tag, __u32 offset) {
   struct attachment* at = bpf_map_lookup_elem(&attachments, &tag);
   struct iphdr inner;
   __u8 ports[8];

@@ -31,7 +31,7 @@ static __always_inline int answer(struct __sk_buff* skb, struct ethhdr* eth, str
   return bpf_redirect(skb->ifindex, 0);
 }
 
-static __noinline int handle_arp(struct __sk_buff* skb, __u32 tag, struct attachment* at) {
+__noinline int handle_arp(struct __sk_buff* skb, __u32 tag, struct attachment* at) {
   if (!at) return TC_ACT_SHOT;
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;

@@ -110,7 +110,7 @@ static __always_inline int protocol_index(__u8 protocol) {
 }
 
 // Reports with the packet's bytes. 0: told.
-static __noinline int report_packet(struct __sk_buff* skb, __u32 type, __u32 tag, __u32 address, __u32 icmp) {
+__noinline int report_packet(struct __sk_buff* skb, __u32 type, __u32 tag, __u32 address, __u32 icmp) {
   __u32 length = skb->len;
   if (length > kMaxHeldPacket) {
     if (type != kEventIcmp) {

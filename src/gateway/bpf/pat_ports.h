@@ -7,6 +7,9 @@
 
 #include "gateway/bpf/pat_maps.h"
 
+// Functions without `static` are verified once, by themselves, with whatever arguments of their types: the slow path
+// costs the verifier little that way, and each checks its pointers.
+
 static __always_inline struct port_block* block_at(__u32 tag, __u32 index) {
   void* table = bpf_map_lookup_elem(&blocks, &tag);
   return table ? bpf_map_lookup_elem(table, &index) : 0;
@@ -27,7 +30,8 @@ static __always_inline int expired(__u32 state, __u8 protocol, __u32 used, __u32
 }
 
 // The mapping behind a session that ends has one session less.
-static __noinline int drop_mapping_ref(__u32 tag, struct session* session, __u8 protocol, __u16 port) {
+__noinline int drop_mapping_ref(__u32 tag, struct session* session, __u8 protocol, __u16 port) {
+  if (!session) return 0;
   struct mapping_key key = {.address = session->address, .port = session->port, .protocol = protocol};
   void* table = bpf_map_lookup_elem(&mappings, &tag);
   if (!table) return 0;
@@ -58,7 +62,8 @@ static __always_inline int is_mine(const struct flow* flow, const struct session
 }
 
 // Makes `flow->outside` a session of `flow->inside`.
-static __noinline int claim_session(struct flow* flow, int must) {
+__noinline int claim_session(struct flow* flow, int must) {
+  if (!flow) return kFull;
   struct session fresh = {.state = kAlive | flow->state,
                           .generation = flow->generation,
                           .address = flow->inside.address,
@@ -98,7 +103,8 @@ static __noinline int claim_session(struct flow* flow, int must) {
 }
 
 // Gives `host` one more block, next in its ring. The block's index, 0: none left.
-static __noinline int add_block(struct flow* flow, struct host* host) {
+__noinline int add_block(struct flow* flow, struct host* host) {
+  if (!flow || !host) return 0;
   __u32 tag = flow->tag, index = 0;
   void* queue = bpf_map_lookup_elem(&free_blocks, &tag);
   if (!queue || host->count >= kMaxBlocksOfHost) return 0;
@@ -162,7 +168,8 @@ static __always_inline void give_port_back(__u32 tag, __u32 port, int protocol) 
 }
 
 // A port of the container's own blocks; grows by a block when those near at hand are full. 0: none.
-static __noinline __u32 take_port(struct flow* flow, struct host* host) {
+__noinline __u32 take_port(struct flow* flow, struct host* host) {
+  if (!flow || !host) return 0;
   int protocol = protocol_index(flow->inside.protocol);
   __u32 index = host->current;
   for (int i = 0; i < kRingTries; ++i) {
@@ -182,7 +189,8 @@ static __noinline __u32 take_port(struct flow* flow, struct host* host) {
 }
 
 // With every port taken: one that is used towards other destinations only. 0: none.
-static __noinline __u32 share_port(struct flow* flow, struct host* host) {
+__noinline __u32 share_port(struct flow* flow, struct host* host) {
+  if (!flow || !host) return 0;
   for (int i = 0; i < kOverflowTries; ++i) {
     __u32 index = host->current;
     struct port_block* block = block_at(flow->tag, index);
@@ -200,7 +208,8 @@ static __noinline __u32 share_port(struct flow* flow, struct host* host) {
 enum { kMapped = 0, kRaced = 1, kExhausted = 2 };
 
 // Writes the mapping; an outdated one of the same key gives way.
-static __noinline int write_mapping(struct flow* flow, __u32 shared) {
+__noinline int write_mapping(struct flow* flow, __u32 shared) {
+  if (!flow) return kExhausted;
   struct mapping fresh = {
       .refs = 1, .generation = flow->generation, .port = flow->outside.port, .flags = shared ? kMappingShared : 0};
   __u32 tag = flow->tag;
@@ -219,7 +228,8 @@ static __noinline int write_mapping(struct flow* flow, __u32 shared) {
   return kMapped;
 }
 
-static __noinline int abandon_session(struct flow* flow) {
+__noinline int abandon_session(struct flow* flow) {
+  if (!flow) return 0;
   __u32 tag = flow->tag;
   void* table = bpf_map_lookup_elem(&sessions, &tag);
   struct session* session = table ? bpf_map_lookup_elem(table, &flow->outside) : 0;
@@ -232,7 +242,8 @@ static __noinline int abandon_session(struct flow* flow) {
 }
 
 // First packet of an inside port.
-static __noinline int make_mapping(struct flow* flow) {
+__noinline int make_mapping(struct flow* flow) {
+  if (!flow) return kExhausted;
   struct host* host = host_of(flow);
   if (!host) return kExhausted;
   int protocol = protocol_index(flow->inside.protocol);
@@ -264,7 +275,8 @@ static __noinline int make_mapping(struct flow* flow) {
 }
 
 // The mapping stands; the destination is new to it, or its session has ended.
-static __noinline int extend_mapping(struct flow* flow, struct mapping* mapping) {
+__noinline int extend_mapping(struct flow* flow, struct mapping* mapping) {
+  if (!flow || !mapping) return kExhausted;
   __u32 refs = __sync_fetch_and_add(&mapping->refs, 1);
   if (refs & kMappingDead) {
     __sync_fetch_and_add(&mapping->refs, -1);
