@@ -108,15 +108,25 @@ def _filled(kind, values):
     return thing
 
 
+# Members of the context that are the same in every invocation; filled when the function is known.
+_CONTEXT_BASE = {}
+
+
+def _fill_context_base():
+    for member, variable in (
+        ("log_group_name", "AWS_LAMBDA_LOG_GROUP_NAME"),
+        ("log_stream_name", "AWS_LAMBDA_LOG_STREAM_NAME"),
+        ("function_name", "AWS_LAMBDA_FUNCTION_NAME"),
+        ("memory_limit_in_mb", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+        ("function_version", "AWS_LAMBDA_FUNCTION_VERSION"),
+    ):
+        _CONTEXT_BASE[member] = os.environ.get(variable)
+
+
 class LambdaContext:
     def __init__(self, request_id, client_context, cognito_identity, deadline_ms, function_arn, tenant_id):
-        environment = os.environ
+        self.__dict__.update(_CONTEXT_BASE)
         self.aws_request_id = request_id
-        self.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = function_arn
         self.tenant_id = tenant_id
         self.client_context = _filled(ClientContext, client_context)
@@ -360,7 +370,7 @@ def _decode_event(body, content_type):
     if content_type is not None and content_type != "application/json":
         return body
     try:
-        return json.loads(body)
+        return json.loads(str(body, "utf-8"))
     except ValueError as error:
         raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: {}".format(error)) from None
 
@@ -375,15 +385,22 @@ def _encode_response(response, encoder):
         raise Fault("Runtime.MarshalError", message) from None
 
 
+def _set_trace_id(trace_id):
+    if trace_id is not None:
+        os.environ["_X_AMZN_TRACE_ID"] = trace_id
+    else:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+
+
 def serve(client, handler, encoder):
+    last_trace_id = None
     while True:
         body, request_id, deadline, arn, trace_id, client_context, identity, content_type, tenant_id = client.next()
         _Current.request_id = request_id
         _Current.tenant_id = tenant_id
-        if trace_id is not None:
-            os.environ["_X_AMZN_TRACE_ID"] = trace_id
-        else:
-            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        if trace_id != last_trace_id:
+            _set_trace_id(trace_id)
+            last_trace_id = trace_id
         try:
             context = LambdaContext(
                 request_id,
@@ -431,6 +448,7 @@ def main():
     name = _take_start(json.loads(message))
     sys.stdout = Unbuffered(sys.stdout)
     sys.stderr = Unbuffered(sys.stderr)
+    _fill_context_base()
     encoder = ResponseEncoder(os.environ.get("AWS_EXECUTION_ENV") not in UNESCAPED_RUNTIMES)
     client = _hearth.RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:

@@ -483,6 +483,14 @@ std::optional<Variant> alternative_named(std::string_view name, const std::array
 
 json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
 
+// At most kMaxErrorText bytes, and no part of a character at the end.
+std::string_view cut_text(std::string_view text) {
+  if (text.size() <= kMaxErrorText) return text;
+  size_t size = kMaxErrorText;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return text.substr(0, size);
+}
+
 template <typename Message>
 void write_fields(json::object& object, Message message) {
   Writer writer(object);
@@ -530,7 +538,7 @@ std::string encode(const ReplyFrame& frame) {
     object["ok"] = std::move(body);
   } else {
     body["kind"] = view(to_string(frame.reply.error().kind));
-    body["message"] = view(std::string_view(frame.reply.error().message).substr(0, kMaxErrorText));
+    body["message"] = view(cut_text(frame.reply.error().message));
     object["error"] = std::move(body);
   }
   return json::serialize(object);

@@ -131,6 +131,13 @@ TEST(Protocol, LongErrorMessageIsCut) {
   EXPECT_EQ(std::get<ReplyFrame>(*decoded).reply.error().message.size(), kMaxErrorText);
 }
 
+TEST(Protocol, NoCharacterIsCutInTwo) {
+  std::string text = std::string(kMaxErrorText - 1, 'x') + "\xc3\xa4";
+  auto decoded = decode_server_frame(encode(ReplyFrame{4, fail(Kind::internal, text)}));
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+  EXPECT_EQ(std::get<ReplyFrame>(*decoded).reply.error().message.size(), kMaxErrorText - 1);
+}
+
 TEST(Protocol, EventKeepsAllFields) {
   auto decoded = decode_server_frame(encode(ContainerGone{ContainerId(kContainer), "signaled", 9, true}));
   ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
