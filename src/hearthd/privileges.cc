@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 
 namespace hearth {
@@ -38,10 +37,12 @@ Result<> prepare_folder(const std::string& folder, const std::string& user) {
 }
 
 Result<> raise_descriptor_limit() {
+  const rlimit wanted{kMaxDescriptors, kMaxDescriptors};
+  if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) return {};
+  // Without CAP_SYS_RESOURCE, which a contained root lacks too, the hard limit is the end.
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return fail_errno("getrlimit NOFILE");
-  if (geteuid() == 0) limit.rlim_max = std::max(limit.rlim_max, kMaxDescriptors);
-  limit.rlim_cur = std::min(limit.rlim_max, kMaxDescriptors);
+  limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail_errno("setrlimit NOFILE");
   return {};
 }
