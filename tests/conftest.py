@@ -44,7 +44,7 @@ def create_function(client, name, files, wait=True, **settings):
 def hearth():
     if os.geteuid() != 0:
         pytest.skip("needs root: it makes containers and namespaces")
-    instance = Instance("htest", {"pool.min": 4, "testing.reset": True, "hold.seconds": 30}).start()
+    instance = Instance(f"ht{os.getpid() % 100_000}", {"pool.min": 4, "testing.reset": True, "hold.seconds": 30}).start()
     yield instance
     failed_to_stop = None
     try:

@@ -70,8 +70,12 @@ class Instance:
     def start(self):
         subprocess.run(["ip", "netns", "add", self.outside], check=True)
         subprocess.run(["ip", "-n", self.outside, "link", "set", "lo", "up"], check=True)
-        self.start_warden()
-        self.start_hearthd()
+        try:
+            self.start_warden()
+            self.start_hearthd()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def spawn(self, program):
