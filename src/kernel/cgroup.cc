@@ -266,7 +266,11 @@ Result<bool> Cgroup::ran_out_of_memory() const {
 
 Result<Fd> Cgroup::peak_memory() const {
   std::string path = name_ + (version_ == CgroupVersion::v2 ? "/memory.peak" : "/memory.max_usage_in_bytes");
-  Fd file(openat(of("memory").directory.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+  int directory = of("memory").directory.get();
+  Fd file(openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) {  // before Linux 5.19: what is used now has to do
+    file = Fd(openat(directory, (name_ + "/memory.current").c_str(), O_RDONLY | O_CLOEXEC));
+  }
   if (!file.valid()) return fail_errno("open " + path);
   return file;
 }

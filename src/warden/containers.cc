@@ -122,6 +122,7 @@ Result<> Containers::start_spawn(const MakeContainer& request, ReplyTo to) {
   record->waiting = to;
   record->deadline = SteadyClock::now() + kReadyDeadline;
   keys_.emplace(record->id(), record->key);
+  starting_.push_back(record->key);
   records_.emplace(record->key, std::move(record));
   return {};
 }
@@ -359,13 +360,16 @@ int Containers::work_wait_ms() const {
   return wants_places() ? 0 : -1;
 }
 
+bool Containers::is_starting(const Record* record) {
+  return record != nullptr && !record->killed && (record->stage == Stage::spawning || record->stage == Stage::starting);
+}
+
 void Containers::expire(SteadyClock::time_point now) {
-  std::vector<Record*> late;
-  for (auto& [key, record] : records_) {
-    bool starts = record->stage == Stage::spawning || record->stage == Stage::starting;
-    if (starts && !record->killed && record->deadline <= now) late.push_back(record.get());
-  }
-  for (Record* record : late) {
+  while (!starting_.empty()) {
+    Record* record = find(starting_.front());
+    if (is_starting(record) && record->deadline > now) return;
+    starting_.pop_front();
+    if (!is_starting(record)) continue;
     // Not even cloned: its zygote hangs, and with it all that wait there.
     if (record->stage == Stage::spawning) {
       zygote_ended(record->runtime, Error{Kind::timeout, "it does not answer", 0, {}});
@@ -376,12 +380,9 @@ void Containers::expire(SteadyClock::time_point now) {
 }
 
 std::optional<SteadyClock::time_point> Containers::next_deadline() const {
-  std::optional<SteadyClock::time_point> next;
-  for (const auto& [key, record] : records_) {
-    bool starts = record->stage == Stage::spawning || record->stage == Stage::starting;
-    if (starts && !record->killed && (!next || record->deadline < *next)) next = record->deadline;
-  }
-  return next;
+  if (starting_.empty()) return std::nullopt;
+  auto found = records_.find(starting_.front());
+  return found == records_.end() ? SteadyClock::now() : found->second->deadline;
 }
 
 void Containers::handle(const Watch& watch) {

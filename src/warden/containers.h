@@ -59,6 +59,7 @@ class Containers {
   bool work(bool idle);
   // How long the loop may sleep for the sake of work(): 0, a moment when the kernel still needs one, -1 for ever.
   int work_wait_ms() const;
+  // When expire() has something to do at the earliest.
   std::optional<std::chrono::steady_clock::time_point> next_deadline() const;
 
   void kill_all();
@@ -80,6 +81,7 @@ class Containers {
   bool wants_places() const {
     return !places_failed_ && places_.wants_more() && records_.size() < parts_.max_containers;
   }
+  static bool is_starting(const Record* record);
   void give_back_next();
   Result<> give_function(Record& record, const Bind& request, BindReply& times);
   void give_up(Record& record, std::string why);
@@ -95,6 +97,7 @@ class Containers {
   uint64_t next_key_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Record>> records_;
   std::unordered_map<ContainerId, uint64_t> keys_;
+  std::deque<uint64_t> starting_;  // by deadline; those that are warm or gone by now are dropped when seen
   std::deque<uint64_t> ending_;
   bool giving_back_waits_ = false;
 };

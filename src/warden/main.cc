@@ -53,6 +53,15 @@ Result<uid_t> user_id(const std::string& name) {
   return entry->pw_uid;
 }
 
+// hearthd's folder: made for it when it is not there yet.
+Result<> make_state(const std::string& path, uid_t owner) {
+  std::error_code error;
+  bool made = std::filesystem::create_directories(path, error);
+  if (error) return fail_errno("make " + path, error.value());
+  if (made && chown(path.c_str(), owner, static_cast<gid_t>(-1)) != 0) return fail_errno("chown " + path);
+  return {};
+}
+
 Result<Fd> stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -85,7 +94,7 @@ Result<> serve(const Config& config) {
   TRY_ASSIGN(uid_t client, user_id(config.user));
   TRY(kernel::expedite_rcu(warden::kRcuFolder, config.instance));
   TRY_ASSIGN(auto network, gateway::FunctionNetwork::open(network_options(config, home)));
-  std::filesystem::create_directories(config.state);
+  TRY(make_state(config.state, client));
   warden::Warden::Options options{.instance = config.instance,
                                   .run_dir = config.run_dir,
                                   .packages_dir = config.packages_dir(),

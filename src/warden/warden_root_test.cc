@@ -618,6 +618,35 @@ TEST_F(WardenRoot, FrozenContainersStandStillAndCanBeKilled) {
   EXPECT_EQ(client_->wait_gone(made.id).cause, "killed");
 }
 
+TEST_F(WardenRoot, ManyContainersLeaveNoDescriptor) {
+  auto descriptors = [&] {
+    auto folder = fs::directory_iterator(fmt::format("/proc/{}/fd", warden_));
+    return std::distance(fs::begin(folder), fs::end(folder));
+  };
+  PackageDigest digest = package({{"app.py", "def handler(e, c): return 1\n"}});
+  auto one = [&] {
+    Made made = make();
+    client_->call_for<BindReply>(bind_request(made, digest));
+    client_->call_for<Done>(Kill{made.id});
+    client_->wait_gone(made.id);
+  };
+  auto settled = [&] {  // places are made ahead when nothing else is to do
+    auto count = descriptors();
+    for (int i = 0; i < 100; ++i) {
+      client_->call_for<ListContainersReply>(ListContainers{});
+      usleep(10'000);
+      auto now = descriptors();
+      if (now == count && i > 20) return count;
+      count = now;
+    }
+    return count;
+  };
+  one();
+  auto before = settled();
+  for (int i = 0; i < 40; ++i) one();
+  EXPECT_EQ(settled(), before);
+}
+
 // ---- what a hostile handler tries
 
 TEST_F(WardenRoot, AHostileHandlerIsRefusedEverything) {
