@@ -126,6 +126,11 @@ class Instance:
     def logs(self):
         return "".join(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}" for log in self.folder.glob("*.log"))
 
+    def function_log(self, name, account="000000000000"):
+        """The log file of a function, as it is on disk now."""
+        file = self.state / "logs" / account / f"{name}.log"
+        return file.read_text() if file.exists() else ""
+
     def leftovers(self):
         """Everything on this machine that still carries the instance's name."""
         found = []

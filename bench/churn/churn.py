@@ -1,13 +1,12 @@
 """10,000 cold starts and kills: what the machine holds before and after must be the same."""
 import argparse
-import json
 import pathlib
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from load import HELLO, Instance, create, need_root, replay, row, signed_invoke, wait_active, zip_of  # noqa: E402
+from load import HELLO, Instance, create, need_root, pool_status, replay, row, signed_invoke, wait_active, zip_of  # noqa: E402
 from instance import wait_until  # noqa: E402
 
 
@@ -34,8 +33,8 @@ def census(instance):
 def settled(instance):
     """The census when nothing is bound and the pool is full again."""
     def calm():
-        containers = json.loads(instance.hearth("pool", "--json").stdout)["containers"]
-        return len(containers) == 8 and all(c["state"] == "warm" for c in containers)
+        status = pool_status(instance)
+        return not status["instances"] and status["containers"] == 8 and status["pools"][0]["stock"] == 8
     wait_until(calm, seconds=60, every=0.2, what="a calm pool")
     wait_until(lambda: census(instance) == (time.sleep(0.3) or census(instance)), seconds=60, what="a steady census")
     return census(instance)

@@ -1,17 +1,16 @@
 """2,000 idle warm Python containers, all networked: what each costs in memory, and a pool hit among them."""
 import argparse
-import json
 import pathlib
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from load import HELLO, Instance, create, ms, need_root, percentile, replay, row, signed_invoke, wait_active, zip_of  # noqa: E402
+from load import HELLO, Instance, create, ms, need_root, percentile, pool_status, replay, row, signed_invoke, wait_active, zip_of  # noqa: E402
 from instance import wait_until  # noqa: E402
 
 
 def warm_count(instance):
-    return sum(c["state"] == "warm" for c in json.loads(instance.hearth("pool", "--json").stdout)["containers"])
+    return sum(pool["stock"] for pool in pool_status(instance)["pools"])
 
 
 def container_pids(instance):

@@ -60,6 +60,10 @@ def replay(instance, requests, **options):
     return json.loads(done.stdout)
 
 
+def pool_status(instance):
+    return json.loads(instance.hearth("pool", "--json").stdout)
+
+
 def medians(runs, keys=("p50_us", "p99_us", "per_second")):
     """Of several runs of one thing: the median of each number, failures summed."""
     return {**{key: statistics.median(run[key] for run in runs) for key in keys},

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from load import (HELLO, Instance, create, medians, ms, need_root, percentile, replay, row, signed_invoke, wait_active, zip_of)  # noqa: E402
+from load import (HELLO, Instance, create, medians, ms, need_root, percentile, pool_status, replay, row, signed_invoke, wait_active, zip_of)  # noqa: E402
 from instance import wait_until  # noqa: E402
 
 
@@ -56,9 +56,7 @@ def new_functions(client, prefix, count, **settings):
 
 
 def pool_ready(instance, warm):
-    pools = json.loads(instance.hearth("pool", "--json").stdout)
-    text = json.dumps(pools)
-    return any(p.get("warm", 0) >= warm for p in pools.get("pools", [])) if "pools" in pools else warm == 0 or text
+    return all(pool["stock"] >= warm and pool["making"] == 0 for pool in pool_status(instance)["pools"])
 
 
 def one_by_one(instance, client, names, warm):

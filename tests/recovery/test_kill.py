@@ -81,14 +81,18 @@ def test_hearthd_killed_under_load(own):
 
 
 def test_acknowledged_event_survives_kill(own):
+    """Events that were in hand when hearthd died are leased again when their lease (30 s) has ended."""
     client = own.client("lambda")
-    create_function(client, "slow", {"app.py": HELLO})
+    code = "import time\ndef handler(event, context):\n    time.sleep(2)\n    print('handled', event['i'])\n"
+    create_function(client, "slow", {"app.py": code})
     for i in range(20):
-        reply = client.invoke(FunctionName="slow", InvocationType="Event", Payload=json.dumps({"sleep": 0.01, "i": i}))
+        reply = client.invoke(FunctionName="slow", InvocationType="Event", Payload=json.dumps({"i": i}))
         assert reply["StatusCode"] == 202
     own.kill(own.hearthd)
+    assert "handled" not in own.function_log("slow")
     own.start_hearthd()
-    wait_until(lambda: own.hearth("logs", "slow", "--tail", "500").stdout.count("END RequestId") >= 20, seconds=60, what="20 events handled")
+    wait_until(lambda: all(f"handled {i}\n" in own.function_log("slow") for i in range(20)), seconds=90, every=0.5,
+               what="20 events handled")
 
 
 def test_warden_killed_under_load(own):

@@ -180,10 +180,10 @@ def test_warm_container_holds_no_function(hearth, make_function, lambda_client):
     name = make_function(f"{marker} = 1\ndef handler(event, context):\n    return {marker}\n",
                          Environment={"Variables": {"SECRET": marker}})
     lambda_client.invoke(FunctionName=name)
-    warm = [c for c in json.loads(hearth.hearth("pool", "--json").stdout)["containers"] if c["state"] == "warm"]
+    warm = [file.stem for file in (hearth.run_dir / "containers").glob("*.warm")]
     assert warm, "no warm container to look at"
     for container in warm:
-        for pid in processes_of(hearth, container["container"]):
+        for pid in processes_of(hearth, container):
             assert "/var/task" not in mounts_with_content(pid)
             assert marker.encode() not in open(f"/proc/{pid}/environ", "rb").read()
             assert marker.encode() not in memory_of(pid)
