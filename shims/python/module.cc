@@ -222,8 +222,10 @@ bool settle_result(ClientObject* self, bool& lost) {
     Py_ssize_t size = 0;
     return bytes_of(self->result_body, body, size) && report_too_large(self, size);
   }
-  PyErr_Format(PyExc_RuntimeError, "Failed to post invocation response: status %d", status);
-  return false;
+  // Refused: the invocation has ended without us, by the handler's own POST or its deadline. The GET may be on its way
+  // and bring the next event, so ending here, as AWS's client does, would lose that one.
+  PySys_WriteStderr("Failed to post invocation response: status %d\n", status);
+  return true;
 }
 
 // Everything up to the GET. `asked`: the GET is on its way already.

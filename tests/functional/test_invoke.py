@@ -206,9 +206,9 @@ def test_an_update_never_serves_old_code(lambda_client, make_function):
 
 
 def test_new_configuration_reaches_new_invocations(lambda_client, make_function):
-    name = make_function("import os\ndef handler(event, context):\n    return os.environ.get('X')\n")
+    name = make_function("import os\ndef handler(event, context):\n    return os.environ.get('XX')\n")
     assert invoke(lambda_client, name) is None
-    lambda_client.update_function_configuration(FunctionName=name, Environment={"Variables": {"X": "2"}})
+    lambda_client.update_function_configuration(FunctionName=name, Environment={"Variables": {"XX": "2"}})
     lambda_client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 500})
     assert invoke(lambda_client, name) == "2"
 

@@ -106,7 +106,8 @@ def handler(event, context):
     import json
 
     told = json.loads(lambda_client.invoke(FunctionName=name)["Payload"].read())
-    assert told == {"run": "ran\n", "mode": "0o644", "link": "data", "write": "Read-only file system"}
+    assert told.pop("write") in ("Read-only file system", "Permission denied")
+    assert told == {"run": "ran\n", "mode": "0o644", "link": "data"}
 
 
 def test_a_thousand_files_and_a_deep_import(lambda_client, make_function):
