@@ -140,7 +140,8 @@ __noinline int report_packet(struct __sk_buff* skb, __u32 type, __u32 tag, __u32
   return 0;
 }
 
-static __always_inline void report(__u32 type, __u32 tag, __u32 address, __u16 port, __u32 generation) {
+// `flags`: BPF_RB_NO_WAKEUP for what the agent may read later, 0 for what it should act on.
+static __always_inline void report(__u32 type, __u32 tag, __u32 address, __u16 port, __u32 generation, __u64 flags) {
   struct event event = {.type = type, .tag = tag, .address = address, .port = port, .generation = generation};
-  if (bpf_ringbuf_output(&events, &event, sizeof(event), 0)) COUNT(tag, dropped_ring_full);
+  if (bpf_ringbuf_output(&events, &event, sizeof(event), flags)) COUNT(tag, dropped_ring_full);
 }

@@ -126,7 +126,7 @@ __noinline int add_block(struct flow* flow, struct host* host) {
   host->current = index;
   __sync_fetch_and_add(&host->count, 1);
   COUNT(tag, blocks_given);
-  report(kEventBlock, tag, flow->inside.address, index * kBlockPorts, flow->generation);
+  report(kEventBlock, tag, flow->inside.address, index * kBlockPorts, flow->generation, BPF_RB_NO_WAKEUP);
   return index;
 }
 
