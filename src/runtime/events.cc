@@ -55,7 +55,9 @@ EventWorker::EventWorker(asio::any_io_executor executor, store::Queue& queue, co
       invoke_(std::move(invoke)),
       tasks_(executor),
       wake_(executor),
-      renewal_(executor) {
+      renewal_(executor) {}
+
+void EventWorker::start() {
   tasks_.spawn("events", work());
   tasks_.spawn("event leases", renew());
 }

@@ -45,6 +45,7 @@ class EventWorker {
   EventWorker(boost::asio::any_io_executor executor, store::Queue& queue, const Clock& clock, Metrics& metrics,
               EventPolicy policy, InvokeFn invoke);
 
+  void start();
   // Durable when it answers. REQUIRES: the invocation has a request id.
   boost::asio::awaitable<Result<>> add(Invocation invocation);
   void stop();

@@ -69,7 +69,7 @@ class InvokerImpl final : public InvokerService, private InstanceOwner {
   std::shared_ptr<Ticket> next_waiting(FunctionState& state);
   void ensure_starts(FunctionState& state);
   void ensure_starts_in_a_hurry(FunctionState& state);
-  void begin_starts(FunctionState& state, size_t coming);
+  void begin_starts(FunctionState& state, size_t coming);  // beside `coming` instances
   boost::asio::awaitable<void> start_instance(FunctionState* state);
   boost::asio::awaitable<Result<>> try_start(FunctionState* state);
   struct Bound;

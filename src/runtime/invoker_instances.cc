@@ -60,16 +60,16 @@ std::shared_ptr<Ticket> InvokerImpl::next_waiting(FunctionState& state) {
 
 void InvokerImpl::ensure_starts(FunctionState& state) {
   if (state.waiting.empty()) return;
-  begin_starts(state, state.starting + state.settling);
+  begin_starts(state, state.settling);
   if (state.starting < state.waiting.size() && !state.hurry.armed())
     deadlines_.set(state.hurry, now() + kSettleGrace, [this, &state] { ensure_starts_in_a_hurry(state); });
 }
 
-void InvokerImpl::ensure_starts_in_a_hurry(FunctionState& state) { begin_starts(state, state.starting); }
+void InvokerImpl::ensure_starts_in_a_hurry(FunctionState& state) { begin_starts(state, 0); }
 
 void InvokerImpl::begin_starts(FunctionState& state, size_t coming) {
-  if (stopping_) return;
-  for (size_t i = coming; i < state.waiting.size(); ++i) {
+  // A start may fail before spawn() returns, and take the ticket it was for with it.
+  while (!stopping_ && state.starting + coming < state.waiting.size()) {
     ++state.starting;
     tasks_.spawn("start instance", start_instance(&state));
   }

@@ -50,6 +50,7 @@ InvokerImpl::InvokerImpl(Dependencies dependencies)
       tick_(deps_.executor),
       memory_limit_mib_(memory_limit(deps_.config)) {
   tasks_.spawn("invoker upkeep", tick());
+  events_.start();  // it may invoke at once, so nothing may be left to construct
 }
 
 InvokerImpl::~InvokerImpl() {

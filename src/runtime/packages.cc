@@ -14,6 +14,7 @@
 
 #include "base/blocking.h"
 #include "base/fd.h"
+#include "base/sha256.h"
 #include "runtime/unzip.h"
 
 namespace hearth::runtime {
@@ -32,13 +33,10 @@ bool is_digest(std::string_view text) {
 }
 
 PackageInfo info_of(std::string_view zip) {
-  std::array<unsigned char, 32> hash{};
-  EVP_Digest(zip.data(), zip.size(), hash.data(), nullptr, EVP_sha256(), nullptr);
-  std::string hex;
-  for (unsigned char byte : hash) hex += fmt::format("{:02x}", byte);
+  Sha256Digest hash = Sha256::of(zip);
   std::array<unsigned char, 45> base64{};
   int length = EVP_EncodeBlock(base64.data(), hash.data(), hash.size());
-  return PackageInfo{PackageDigest(hex), std::string(base64.begin(), base64.begin() + length),
+  return PackageInfo{PackageDigest(hex(hash)), std::string(base64.begin(), base64.begin() + length),
                      static_cast<int64_t>(zip.size())};
 }
 

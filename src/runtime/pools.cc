@@ -101,7 +101,7 @@ void Pools::deliver(const std::string& runtime, WarmContainer container) {
     auto waiter = std::move(to.waiting.front());
     to.waiting.pop_front();
     --waiting_;
-    if (waiter->done.is_set() || !waiter->done.has_waiter()) continue;
+    if (waiter->done.is_set()) continue;  // its deadline passed
     living_[container.id] = Life::bound;
     waiter->done.set(std::move(container));
     return;
@@ -164,9 +164,8 @@ bool Pools::has_room(Pool& pool) {
 
 void Pools::pump(const std::string& runtime) {
   auto& to = pool(runtime);
-  if (stopped_ || reconciling_ || !warden_.connected()) return;
-  if (now() < to.not_before) return;
-  while (may_make(to) && has_room(to)) {
+  const auto may = [&] { return !stopped_ && !reconciling_ && warden_.connected() && now() >= to.not_before; };
+  while (may() && may_make(to) && has_room(to)) {  // a make may fail before spawn() returns
     ++to.making;
     ++making_;
     tasks_.spawn("make container", make(runtime));
@@ -200,14 +199,17 @@ void Pools::made(const std::string& runtime, Result<WardenAnswer> answer, Monoto
   if (!container) {
     ++metrics_.make_failures;
     if (container.error().kind == Kind::timeout) reconcile_later(1s);  // it may be made yet
-    if (container.error().kind != Kind::unavailable) {                 // that is: the warden is there and can't
+    to.backoff = to.backoff == 0ms ? kFirstBackoff : std::min(to.backoff * 2, kMaxBackoff);
+    if (container.error().kind == Kind::unavailable) {  // those who wait go on waiting for its return
+      to.backoff = 0ms;
+      to.not_before = now() + kRefillDelay;
+    } else {
       log::warn("no container of {}: {}", runtime, container.error().describe());
-      to.backoff = to.backoff == 0ms ? kFirstBackoff : std::min(to.backoff * 2, kMaxBackoff);
       to.not_before = now() + to.backoff;
       fail_one(to, container.error());
-      deadlines_.remove(to.refill);
-      pump_later(runtime, to.backoff + 1ms);
     }
+    deadlines_.remove(to.refill);
+    pump_later(runtime, std::max(to.backoff, kRefillDelay) + 1ms);
     return;
   }
   to.backoff = 0ms;

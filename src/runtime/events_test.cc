@@ -1,0 +1,108 @@
+// Asynchronous invocations.
+#include "runtime/events.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/invoker_fixture_test.h"
+
+namespace hearth::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+class EventsTest : public InvokerFixture {
+ protected:
+  EventsTest() { policy.retry_delays = {20ms, 40ms}; }
+  std::string outcomes_of(const FunctionKey& key) {
+    std::string all;
+    for (const auto& record : invoker->recent(key, 100)) all += record.outcome + " ";
+    return all;
+  }
+};
+
+TEST_F(EventsTest, AnEventIsDoneOnceAndThenForgotten) {
+  start();
+  const auto key = add("echo");
+  const auto id = enqueue(key, R"({"a":1})");
+  run_until([&] { return queue.items.empty(); });
+  const auto recent = invoker->recent(key, 10);
+  ASSERT_EQ(recent.size(), 1u);
+  EXPECT_EQ(recent[0].request_id, id);
+}
+
+TEST_F(EventsTest, AFunctionErrorIsTriedTwiceMoreWithTheSameRequestId) {
+  start();
+  const auto key = add("error");
+  const auto id = enqueue(key, "{}");
+  run_until([&] { return queue.items.empty(); });
+  const auto recent = invoker->recent(key, 10);
+  ASSERT_EQ(recent.size(), 3u);
+  for (const auto& record : recent) EXPECT_EQ(record.request_id, id);
+  EXPECT_EQ(queue.delays, (std::vector<std::chrono::milliseconds>{20ms, 40ms}));
+}
+
+TEST_F(EventsTest, AThrottledEventBacksOffUntilThereIsAPlace) {
+  policy.throttle_first = 5ms;
+  start();
+  const auto key = add("echo", [](Function& f) { f.reserved_concurrency = 0; });
+  enqueue(key, "{}");
+  run_until([&] { return queue.delays.size() == 3; });
+  EXPECT_EQ(queue.delays, (std::vector<std::chrono::milliseconds>{5ms, 10ms, 20ms}));
+  functions.table[key].reserved_concurrency = 1;
+  run_until([&] { return queue.items.empty(); });
+  EXPECT_EQ(outcomes_of(key), "ok throttled throttled throttled ");
+}
+
+TEST_F(EventsTest, AnEventThatIsTooOldIsGivenUp) {
+  policy.throttle_first = 5ms;
+  policy.max_age = 50ms;
+  start();
+  const auto key = add("echo", [](Function& f) { f.reserved_concurrency = 0; });
+  enqueue(key, "{}");
+  run_until([&] { return queue.items.empty(); });
+  EXPECT_EQ(outcomes_of(key).find("ok"), std::string::npos);
+}
+
+TEST_F(EventsTest, TheLeaseOfALongInvocationIsRenewed) {
+  policy.lease = 60ms;
+  start();
+  const auto key = add("sleep");
+  enqueue(key, "300");
+  run_until([&] { return queue.items.empty(); });
+  EXPECT_EQ(outcomes_of(key), "ok ");  // and not a second time when the first lease ended
+}
+
+TEST_F(EventsTest, AtMostSoManyRunAtOnce) {
+  config.pool_max = 4;
+  start();
+  const auto key = add("sleep");
+  for (size_t i = 0; i < EventWorker::kInFlight + 10; ++i) enqueue(key, "300");
+  size_t most = 0;
+  run_until(
+      [&] {
+        most = std::max(most, invoker->pool_status().at("events_in_flight").to_number<size_t>());
+        return queue.items.empty();
+      },
+      20s);
+  EXPECT_EQ(most, EventWorker::kInFlight);
+}
+
+TEST(Event, IsReadAsItWasWritten) {
+  Invocation event;
+  event.request_id = "1-2";
+  event.function = {AccountId("000000000000"), "name"};
+  event.qualifier = "$LATEST";
+  event.payload = std::string("\n{\"raw\": \"\xff\"}\n\0", 17);
+  event.client_context = "e30=";
+  const auto read = decode_event(encode_event(event));
+  ASSERT_TRUE(read) << read.error().describe();
+  EXPECT_EQ(read->request_id, event.request_id);
+  EXPECT_EQ(read->function, event.function);
+  EXPECT_EQ(read->payload, event.payload);
+  EXPECT_EQ(read->client_context, event.client_context);
+  EXPECT_FALSE(decode_event("no event"));
+  EXPECT_FALSE(decode_event("{}\n"));
+}
+
+}  // namespace
+}  // namespace hearth::runtime
