@@ -17,11 +17,16 @@ struct Options {
   bool follow = false;
 };
 
-Result<void> print_lines(Context& context, const json::value& answer) {
-  const json::value* lines = answer.is_object() ? answer.get_object().if_contains("lines") : nullptr;
-  if (lines == nullptr || !lines->is_array()) return fail(Kind::internal, "hearthd's answer has no lines");
-  for (const auto& line : lines->get_array()) {
-    fmt::print("{}\n", context.json() ? json::serialize(json::object{{"line", cell(line)}}) : cell(line));
+Result<> print_lines(const Context& context, const json::value& answer) {
+  TRY_ASSIGN(json::array lines, list_in(answer, "lines"));
+  for (const auto& line : lines) {
+    if (context.json())
+      fmt::print("{}\n", json::serialize(line));
+    else
+      fmt::print("{}  {}\n", cell(line, "at"), cell(line, "text"));
+  }
+  if (auto dropped = cell(answer, "dropped"); !dropped.empty()) {
+    fmt::print(stderr, "hearth: {} lines came faster than they were read\n", dropped);
   }
   // A reader of a pipe sees a followed log at once; one who is gone ends it.
   if (fflush(stdout) != 0) return fail_errno("standard output");
@@ -31,11 +36,12 @@ Result<void> print_lines(Context& context, const json::value& answer) {
 Result<int> show_log(Context& context, const Options& options) {
   TRY_ASSIGN(std::string account, context.account());
   const std::string path = "logs/" + account + "/" + options.name;
-  TRY_ASSIGN(json::value answer, context.admin("GET", path, {{"tail", std::to_string(options.tail)}}));
+  Query query{{"tail", std::to_string(options.tail)}};
+  if (options.follow) query["follow"] = "true";
+  TRY_ASSIGN(json::value answer, context.admin("GET", path, query));
   TRY(print_lines(context, answer));
   while (options.follow) {
-    Query query{{"after", cell(answer, "next")}, {"wait_ms", kWaitMs}};
-    if (query["after"].empty()) query["tail"] = "10000";  // there is no log yet: all of it is new
+    query = {{"after", cell(answer, "next")}, {"wait_ms", kWaitMs}};
     TRY_ASSIGN(answer, context.admin("GET", path, query));
     TRY(print_lines(context, answer));
   }

@@ -25,6 +25,10 @@ def told(hearth, *arguments):
     return json.loads(hearth.hearth(*arguments, "--json").stdout)
 
 
+def told_lines(hearth, *arguments):
+    return [json.loads(line) for line in hearth.hearth(*arguments, "--json").stdout.splitlines()]
+
+
 @pytest.fixture(scope="module")
 def function(hearth):
     client = hearth.client("lambda")
@@ -87,13 +91,12 @@ def test_invoke_with_what_is_no_json_or_no_function(hearth, function):
 def test_invoke_async_is_queued_and_done(hearth, function):
     done = told(hearth, "invoke", function, "--async", "--payload", '{"dish": "async"}')
     assert done["status"] == 202 and done["request_id"]
-    hearth_line = 'line {"dish": "async"}'
     with subprocess.Popen(
             [hearth.build / "bin" / "hearth", "--config", hearth.config, "logs", function, "--tail", "1000", "-f"],
             stdout=subprocess.PIPE, text=True, env=hearth.environment) as follower:
         try:
             for line in follower.stdout:
-                if hearth_line in line:
+                if 'line {"dish": "async"}' in line:
                     break
             else:
                 pytest.fail("the log ended before the function ran")
@@ -103,8 +106,11 @@ def test_invoke_async_is_queued_and_done(hearth, function):
 
 def test_logs_give_the_last_lines(hearth, function):
     hearth.hearth("invoke", function, "--payload", '{"dish": "last"}')
-    lines = hearth.hearth("logs", function, "--tail", "200").stdout
-    assert 'line {"dish": "last"}' in lines
+    lines = told_lines(hearth, "logs", function, "--tail", "200")
+    mine = [line for line in lines if line["text"] == 'line {"dish": "last"}']
+    assert len(mine) == 1 and mine[0]["stream"] == "function"
+    platform = [line["text"] for line in lines if line["request_id"] == mine[0]["request_id"]]
+    assert platform[0].startswith("START RequestId: ") and platform[-1].startswith("REPORT RequestId: ")
     assert len(hearth.hearth("logs", function, "--tail", "1").stdout.splitlines()) == 1
 
 

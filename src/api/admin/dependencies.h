@@ -1,7 +1,6 @@
 // What Hearth's own API needs of the rest of the daemon, handed over by its main.
 //
-// References must outlive the AdminService. All functions run on the loop's thread and answer at once unless they are
-// coroutines.
+// References must outlive the AdminService. Everything runs on the loop's thread.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -11,7 +10,6 @@
 #include <vector>
 
 #include "api/accounts.h"
-#include "api/admin/runtime_aliases.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/ids.h"
@@ -19,23 +17,15 @@
 #include "base/result.h"
 #include "runtime/functions.h"
 #include "runtime/invoker.h"
+#include "runtime/logs.h"
+#include "runtime/runtimes.h"
 #include "vpc/networks.h"
 
 namespace hearth::api::admin {
 
-struct LogPage {
-  std::vector<std::string> lines;  // oldest first
-  std::string next;                // what `after` must be to go on behind the last line
-};
-// Lines of the function's log: those behind the place `after` when it is not empty, else the last `limit` ones. At most
-// `limit`. Kind::invalid when `after` is no place this function gave.
-using ReadLogFn =
-    std::function<boost::asio::awaitable<Result<LogPage>>(runtime::FunctionKey key, std::string after, size_t limit)>;
-
 struct WardenState {
   bool connected = false;
-  std::vector<std::string> runtimes;  // what the host can run
-  std::string cgroup;                 // "v1" or "v2"
+  std::string cgroup;  // "v1" or "v2"; "" before the first connection
 };
 
 struct Dependencies {
@@ -44,9 +34,9 @@ struct Dependencies {
   runtime::Functions& functions;
   runtime::Invoker& invoker;
   vpc::Networks& networks;
-  RuntimeAliases& aliases;
+  runtime::Runtimes& runtimes;
   Accounts& accounts;
-  ReadLogFn read_log;
+  runtime::Logs& logs;
   std::function<WardenState()> warden;
   // {"attachments":{NAME:{counter:number}},"gateway":{counter:number}}, as the warden's gateway_stats says.
   std::function<boost::asio::awaitable<Result<json::object>>()> gateway_counters;

@@ -73,20 +73,20 @@ boost::asio::awaitable<Outcome> OverviewRoutes::status(Request request) {
   }
   WardenState warden = needs_.warden();
   auto uptime = std::chrono::duration_cast<std::chrono::seconds>(needs_.clock.wall() - started_);
-  co_return json::object{
-      {"version", HEARTH_VERSION},
-      {"instance", config.instance},
-      {"listen", fmt::format("{}:{}", config.listen, config.port)},
-      {"region", config.region},
-      {"default_account", config.default_account},
-      {"started_at", iso_timestamp(started_)},
-      {"uptime_seconds", uptime.count()},
-      {"warden",
-       json::object{{"connected", warden.connected}, {"cgroup", warden.cgroup}, {"runtimes", texts(warden.runtimes)}}},
-      {"accounts", accounts.size()},
-      {"functions", functions},
-      {"vpcs", vpcs},
-      {"pool", needs_.invoker.pool_status()}};
+  co_return json::object{{"version", HEARTH_VERSION},
+                         {"instance", config.instance},
+                         {"listen", fmt::format("{}:{}", config.listen, config.port)},
+                         {"region", config.region},
+                         {"default_account", config.default_account},
+                         {"started_at", iso_timestamp(started_)},
+                         {"uptime_seconds", uptime.count()},
+                         {"warden", json::object{{"connected", warden.connected},
+                                                 {"cgroup", warden.cgroup},
+                                                 {"runtimes", texts(needs_.runtimes.available())}}},
+                         {"accounts", accounts.size()},
+                         {"functions", functions},
+                         {"vpcs", vpcs},
+                         {"pool", needs_.invoker.pool_status()}};
 }
 
 boost::asio::awaitable<Outcome> OverviewRoutes::config(Request request) {

@@ -17,6 +17,8 @@ class RuntimeRoutes {
   boost::asio::awaitable<Outcome> set_alias(Request request);
   boost::asio::awaitable<Outcome> remove_alias(Request request);
 
+  bool is_configured(const std::string& name, const std::string& target) const;
+
   const Dependencies& needs_;
 };
 

@@ -6,7 +6,9 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,6 +51,16 @@ class MemoryRegistry final : public store::Registry {
 
   std::map<std::string, store::Record> records;
   bool refuses = false;
+};
+
+class MovedClock final : public Clock {
+ public:
+  WallTime wall() const override { return real_.wall() + std::chrono::duration_cast<std::chrono::milliseconds>(ahead); }
+  MonotonicTime monotonic() const override { return real_.monotonic() + ahead; }
+  std::chrono::seconds ahead{0};
+
+ private:
+  SystemClock real_;
 };
 
 class WillingWarden final : public WardenClient {
@@ -125,27 +137,35 @@ class World {
     networks = must(run(vpc::Networks::load(
         registry, [this]() -> WardenClient& { return warden; },
         [](const AccountId&) { return std::vector<vpc::Use>(); }, tasks, options)));
-    aliases = must(run(RuntimeAliases::load(registry, {{"python3.9", "python3.11"}}, {})));
-    Dependencies parts{config, clock, functions, invoker, *networks, *aliases, *accounts, {}, {}, {}};
-    parts.read_log = [this](runtime::FunctionKey key, std::string after, size_t limit) {
-      return read_log(std::move(key), std::move(after), limit);
-    };
-    parts.warden = [this] { return WardenState{warden.connected(), {"python3.11"}, "v1"}; };
+    config.runtime_aliases = {{"python3.9", "python3.11"}};
+    runtimes = must(run(runtime::Runtimes::load(registry, config.runtime_aliases)));
+    runtimes->set_available({"python3.11"});
+    runtime::Logs::Options log_options;
+    log_options.dir = folder;
+    log_options.flush = std::chrono::milliseconds(1);
+    logs = std::make_unique<runtime::Logs>(loop.get_executor(), blocking, clock, log_options);
+    Dependencies parts{config, clock, functions, invoker, *networks, *runtimes, *accounts, *logs, {}, {}};
+    parts.warden = [this] { return WardenState{warden.connected(), "v1"}; };
     parts.gateway_counters = [this] { return count(); };
     service = std::make_unique<AdminService>(std::move(parts));
   }
   ~World() {
-    networks.reset();
+    service.reset();
     tasks.stop();
-    run(tasks.join());
+    run(end());
+    std::filesystem::remove_all(folder);
   }
 
+  // Runs the loop until the call has ended; what else is on it goes on at the next one.
   template <typename T>
   T run(asio::awaitable<T> call) {
     std::exception_ptr thrown;
     loop.restart();
     if constexpr (std::is_void_v<T>) {
-      asio::co_spawn(loop, std::move(call), [&](std::exception_ptr error) { thrown = error; });
+      asio::co_spawn(loop, std::move(call), [&](std::exception_ptr error) {
+        thrown = error;
+        loop.stop();
+      });
       loop.run();
       if (thrown) std::rethrow_exception(thrown);
     } else {
@@ -153,6 +173,7 @@ class World {
       asio::co_spawn(loop, std::move(call), [&](std::exception_ptr error, T result) {
         thrown = error;
         value.emplace(std::move(result));
+        loop.stop();
       });
       loop.run();
       if (thrown) std::rethrow_exception(thrown);
@@ -190,7 +211,7 @@ class World {
 
   asio::io_context loop;
   Config config;
-  SystemClock clock;
+  MovedClock clock;
   MemoryRegistry registry;
   WillingWarden warden;
   ListedFunctions functions;
@@ -198,23 +219,16 @@ class World {
   TaskGroup tasks{loop.get_executor()};
   std::unique_ptr<Accounts> accounts;
   std::unique_ptr<vpc::Networks> networks;
-  std::unique_ptr<RuntimeAliases> aliases;
+  std::unique_ptr<runtime::Runtimes> runtimes;
+  asio::thread_pool blocking{1};
+  std::string folder = std::filesystem::temp_directory_path() / ("hearth-admin-test-" + random_hex(12));
+  std::unique_ptr<runtime::Logs> logs;
   std::unique_ptr<AdminService> service;
-  // The log of every function; places are line numbers. Each reading adds the next of `coming`.
-  std::vector<std::string> log;
-  std::vector<std::string> coming;
 
  private:
-  asio::awaitable<Result<LogPage>> read_log(runtime::FunctionKey, std::string after, size_t limit) {
-    size_t from = after.empty() ? log.size() - std::min(log.size(), limit) : std::stoul(after);
-    LogPage page;
-    for (size_t line = from; line < log.size() && page.lines.size() < limit; ++line) page.lines.push_back(log[line]);
-    page.next = std::to_string(from + page.lines.size());
-    if (!coming.empty()) {
-      log.push_back(coming.front());
-      coming.erase(coming.begin());
-    }
-    co_return page;
+  asio::awaitable<void> end() {
+    co_await tasks.join();
+    co_await logs->stop();
   }
   asio::awaitable<Result<json::object>> count() { co_return warden.counters; }
 };
