@@ -7,6 +7,26 @@ import sys
 import pytest
 from botocore.exceptions import ClientError
 
+# Tells each client the address that it comes from.
+PEER_SERVER = """
+import socket
+listener = socket.create_server(("0.0.0.0", 7777))
+print("ready", flush=True)
+while True:
+    client, address = listener.accept()
+    client.sendall(address[0].encode())
+    client.close()
+"""
+CALLER = """
+import socket
+def handler(event, context):
+    try:
+        with socket.create_connection((event["to"], 7777), timeout=1) as server:
+            return server.recv(64).decode()
+    except TimeoutError:
+        return "no answer"
+"""
+
 
 @pytest.fixture(scope="module")
 def ec2(hearth):
@@ -209,3 +229,39 @@ def test_the_gateways_interface_is_there_while_a_function_uses_the_subnet(ec2, n
     assert code_of(ec2.delete_security_group, GroupId=group) == "DependencyViolation"
     lambda_client.delete_function(FunctionName=name)
     assert ec2.describe_network_interfaces(Filters=in_vpc)["NetworkInterfaces"] == []
+
+
+@pytest.fixture
+def host(hearth, network):
+    """A host of the VPC with a server on port 7777: its address."""
+    vpc, subnet, _ = network
+    name = f"{hearth.name}peer"
+    hearth.hearth("vpc", "host", "add", vpc, subnet, name)
+    server = subprocess.Popen(["ip", "netns", "exec", name, sys.executable, "-c", PEER_SERVER], stdout=subprocess.PIPE)
+    try:
+        assert server.stdout.readline() == b"ready\n"
+        yield "10.7.1.4"
+    finally:
+        server.kill()
+        server.wait()
+        hearth.hearth("vpc", "host", "remove", name)
+
+
+def test_egress_rules_are_in_force_when_their_call_answers(ec2, network, host, lambda_client, make_function):
+    _, subnet, group = network
+    name = make_function(CALLER, VpcConfig={"SubnetIds": [subnet], "SecurityGroupIds": [group]})
+
+    def call():
+        reply = lambda_client.invoke(FunctionName=name, Payload=json.dumps({"to": host}))
+        return json.loads(reply["Payload"].read())
+
+    assert call() == "10.7.1.5"  # the gateway's address, not the container's
+    ec2.revoke_security_group_egress(
+        GroupId=group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+    assert call() == "no answer"
+    ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[tcp(7777, host + "/32")])
+    assert call() == "10.7.1.5"
+    ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[tcp(7777, host + "/32")])
+    ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[tcp(7778, host + "/32")])
+    assert call() == "no answer"
+    lambda_client.delete_function(FunctionName=name)
