@@ -343,9 +343,18 @@ void Containers::give_back_next() {
   finish(*record);
 }
 
+bool Containers::release_due() const {
+  auto release = places_.next_release();
+  return release && *release <= SteadyClock::now();
+}
+
 bool Containers::work(bool idle) {
   if (!ending_.empty()) {
     give_back_next();
+    return true;
+  }
+  if (release_due()) {
+    if (auto released = places_.release_next(); !released) log::error("{}", released.error().describe());
     return true;
   }
   if (!idle || !wants_places()) return false;
@@ -357,7 +366,16 @@ bool Containers::work(bool idle) {
 
 int Containers::work_wait_ms() const {
   if (!ending_.empty()) return giving_back_waits_ ? 1 : 0;
-  return wants_places() ? 0 : -1;
+  if (wants_places()) return 0;
+  auto release = places_.next_release();
+  if (!release) return -1;
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(*release - SteadyClock::now()).count();
+  return static_cast<int>(std::max<int64_t>(left, 0));
+}
+
+Result<> Containers::stop_making() {
+  stopped_ = true;
+  return places_.give_back_ready();
 }
 
 bool Containers::is_starting(const Record* record) {

@@ -63,8 +63,10 @@ class Containers {
   std::optional<std::chrono::steady_clock::time_point> next_deadline() const;
 
   void kill_all();
-  bool empty() const { return records_.empty(); }
-  Result<> release_places() { return places_.clear(); }
+  // Gives back the places that were made ahead. No more are made.
+  Result<> stop_making();
+  // Nothing is left of any container or place.
+  bool empty() const { return records_.empty() && !places_.next_release(); }
 
  private:
   Result<> start_spawn(const MakeContainer& request, ReplyTo to);
@@ -79,10 +81,11 @@ class Containers {
   void process_ended(Record& record);
   void start_ending(Record& record);
   bool wants_places() const {
-    return !places_failed_ && places_.wants_more() && records_.size() < parts_.max_containers;
+    return !places_failed_ && !stopped_ && places_.wants_more() && records_.size() < parts_.max_containers;
   }
   static bool is_starting(const Record* record);
   void give_back_next();
+  bool release_due() const;
   Result<> give_function(Record& record, const Bind& request, BindReply& times);
   void give_up(Record& record, std::string why);
   void finish(Record& record);
@@ -94,6 +97,7 @@ class Containers {
   Hooks hooks_;
   Places places_;
   bool places_failed_ = false;  // until one is made on demand
+  bool stopped_ = false;
   uint64_t next_key_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Record>> records_;
   std::unordered_map<ContainerId, uint64_t> keys_;

@@ -5,6 +5,8 @@
 namespace hearth::warden {
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
 constexpr size_t kIdDigits = 16;
 
 }  // namespace
@@ -41,17 +43,31 @@ Result<> Places::give_back(Place& place) {
   auto removed = place.cgroup.remove();
   if (!removed && removed.error().kind == Kind::conflict) return removed;
   place.listeners = {};
-  TRY(network_.release_slot(std::move(place.slot)));
-  return removed;
+  place.slot.netns.reset();
+  auto unbound = network_.unbind(place.slot);
+  leaving_.push_back({std::move(place.slot), SteadyClock::now() + kNamespaceEnds});
+  if (leaving_.size() > kMaxLeaving) TRY(release_next());
+  return removed ? unbound : removed;
 }
 
-Result<> Places::clear() {
+Result<> Places::give_back_ready() {
   while (!ready_.empty()) {
     Place place = std::move(ready_.front());
     ready_.pop_front();
     TRY(give_back(place));
   }
   return {};
+}
+
+std::optional<SteadyClock::time_point> Places::next_release() const {
+  if (leaving_.empty()) return std::nullopt;
+  return leaving_.front().due;
+}
+
+Result<> Places::release_next() {
+  gateway::Slot slot = std::move(leaving_.front().slot);
+  leaving_.pop_front();
+  return network_.release_slot(std::move(slot));
 }
 
 }  // namespace hearth::warden

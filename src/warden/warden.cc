@@ -88,6 +88,7 @@ Result<> Warden::end_containers() {
   connection_.reset();
   listener_.reset();
   if (unlink((options_.run_dir + "/warden.sock").c_str()) != 0) return fail_errno("unlink warden.sock");
+  TRY(containers_->stop_making());
   containers_->kill_all();
   auto deadline = std::chrono::steady_clock::now() + kEndDeadline;
   bool stopping = false;
@@ -96,7 +97,7 @@ Result<> Warden::end_containers() {
     TRY(turn(-1, stopping));
     containers_->work(false);
   }
-  return containers_->release_places();
+  return {};
 }
 
 int Warden::wait_ms(int network_deadline) const {
