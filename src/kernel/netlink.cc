@@ -147,6 +147,9 @@ void Batch::link_end(const LinkEnd& end) {
   if (end.netns >= 0) number(IFLA_NET_NS_FD, static_cast<uint32_t>(end.netns));
   if (is_set(end.mac)) attribute(IFLA_ADDRESS, end.mac.data(), end.mac.size());
   if (end.mtu != 0) number(IFLA_MTU, end.mtu);
+  // A queue a processor (the default of veth) costs time and memory, and software devices have no lock to spread.
+  number(IFLA_NUM_TX_QUEUES, 1);
+  number(IFLA_NUM_RX_QUEUES, 1);
 }
 
 void Batch::veth(const LinkEnd& near, const LinkEnd& far) {
