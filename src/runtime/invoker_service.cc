@@ -50,6 +50,7 @@ InvokerImpl::InvokerImpl(Dependencies dependencies)
       tick_(deps_.executor),
       memory_limit_mib_(memory_limit(deps_.config)) {
   tasks_.spawn("invoker upkeep", tick());
+  if (deps_.warden.connected()) pools_.connected();
   events_.start();  // it may invoke at once, so nothing may be left to construct
 }
 
@@ -324,7 +325,7 @@ std::string InvokerImpl::metrics_text() const {
 
 void InvokerImpl::warden_connected(const warden::HelloReply& hello) {
   deps_.runtimes.set_available(hello.runtimes);
-  pools_.connected(hello);
+  pools_.connected();
 }
 
 void InvokerImpl::warden_disconnected() { pools_.disconnected(); }

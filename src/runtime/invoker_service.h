@@ -11,8 +11,8 @@
 // Bounded: concurrency by Admission, waiting tickets by kMaxWaiting, containers by Pools, memory of bound instances by
 // limits.memory_mib, function records in memory by what is in use (forgotten when idle).
 //
-// Owned by the loop's thread. Main builds it after Functions and Runtimes, right after the warden's client (no co_await
-// between, so that no hello is missed), and stops it before them.
+// Owned by the loop's thread. Main builds it after Functions, Runtimes and the warden's client (which may be connected
+// already), and stops it before them.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -79,7 +79,7 @@ class Pools {
   void kill(ContainerId container);
 
   // From the warden's client.
-  void connected(const warden::HelloReply& hello);
+  void connected();
   void disconnected();
   void container_gone(const warden::ContainerGone& gone);
 
@@ -88,7 +88,6 @@ class Pools {
   void tick(MonotonicTime now);  // once a second
   void stop();
 
-  const std::vector<std::string>& available() const { return available_; }
   json::array status() const;
   size_t living() const { return living_.size() + making_; }
   size_t stock(const std::string& runtime) const;
@@ -139,7 +138,6 @@ class Pools {
   Hooks hooks_;
   std::map<std::string, Pool> pools_;
   std::unordered_map<ContainerId, Life> living_;
-  std::vector<std::string> available_;
   std::vector<std::shared_ptr<OneShot<bool>>> want_connection_;
   size_t making_ = 0;
   size_t waiting_ = 0;

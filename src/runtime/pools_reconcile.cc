@@ -11,8 +11,7 @@ namespace hearth::runtime {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-void Pools::connected(const warden::HelloReply& hello) {
-  available_ = hello.runtimes;
+void Pools::connected() {
   ++connection_;
   reconciling_ = true;
   tasks_.spawn("reconcile containers", reconcile(connection_));
