@@ -2,13 +2,14 @@
 //
 // `<dir>/<digest>/` holds the files of the zip whose SHA-256 is <digest>, `<dir>/<digest>.zip` the zip itself (for
 // GetFunction's Code.Location). Both are fsynced and renamed into place, so what has its name is whole. Files are made
-// 0644 or 0755 (the zip's execute bit), folders 0755, owned by the daemon; a container sees them read-only, nosuid, nodev.
+// 0644 or 0755 (the zip's execute bit), folders 0755, owned by the daemon; a container sees them read-only, nosuid,
+// nodev.
 //
 // Refuses (Kind::invalid, message as AWS words it): what is not a zip; an empty one; more than kMaxZip bytes; more than
-// kMaxUnpacked bytes or kMaxEntries entries unpacked (counted while unpacking, whatever the headers say); absolute names,
-// names with `..`; symlinks that leave the package; devices, fifos, hard links.
+// kMaxUnpacked bytes or kMaxEntries entries unpacked (counted while unpacking, whatever the headers say); absolute
+// names, names with `..`; symlinks that leave the package; devices, fifos, hard links.
 //
-// Calls are coroutines of the loop; the work is on the blocking pool handed over.
+// Calls are coroutines of the loop; the work is on the blocking pool handed over, which must outlive this.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -41,7 +42,9 @@ class Packages {
   // Unpacks the zip if it is not there yet; durable when it answers.
   virtual boost::asio::awaitable<Result<PackageInfo>> add(std::string zip) = 0;
   virtual boost::asio::awaitable<Result<std::string>> zip_of(PackageDigest digest) = 0;
-  // Removes every package not in `used` and whatever an interrupted add() left.
+  // Removes every package not in `used` and whatever an interrupted add() left. Spares once what was added since the
+  // last collect(): the record that will name it may not stand yet. A package that a container has mounted is in use
+  // too.
   virtual boost::asio::awaitable<Result<>> collect(std::set<PackageDigest> used) = 0;
 };
 
