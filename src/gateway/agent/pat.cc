@@ -50,6 +50,16 @@ Result<Fd> inner_map(int outer, uint32_t tag) {
   return map;
 }
 
+Result<std::vector<port_block>> all_blocks(int map) {
+  std::vector<port_block> blocks(kBlocks);
+  std::vector<uint32_t> keys(kBlocks);
+  uint32_t next = 0, count = kBlocks;
+  // ENOENT says that the end was reached.
+  if (bpf_map_lookup_batch(map, nullptr, &next, keys.data(), blocks.data(), &count, nullptr) != 0 && errno != ENOENT)
+    return fail_errno("read port blocks");
+  return blocks;
+}
+
 // All blocks but those of the low ports, in an order that nobody guesses.
 Result<> fill_free_blocks(int queue) {
   std::vector<uint32_t> order(kBlocks - kFirstBlock);
@@ -195,17 +205,18 @@ Result<> Pat::release(uint32_t tag, uint32_t address, uint32_t generation) {
   const auto found = tables_.find(tag);
   if (found == tables_.end()) return {};
   const Tables& tables = found->second;
+  // Whoever holds a block has an entry here; most containers that end never sent a packet.
+  host entry{};
+  if (!kernel::map_get(tables.hosts.get(), address, entry)) return {};
+  TRY_ASSIGN(const auto blocks, all_blocks(tables.blocks.get()));
   for (uint32_t index = kFirstBlock; index < kBlocks; ++index) {
-    port_block block{};
-    TRY(kernel::map_get(tables.blocks.get(), index, block));
+    const port_block& block = blocks[index];
     const bool older = static_cast<int32_t>(generation - block.generation) >= 0;
     if (block.generation == 0 || block.owner != address || !older) continue;
     // No generation: every session and mapping of the block is outdated from here on.
     TRY(kernel::map_put(tables.blocks.get(), index, port_block{}));
     if (bpf_map_update_elem(tables.free_blocks.get(), nullptr, &index, BPF_ANY) != 0) return fail_errno("free block");
   }
-  host entry{};
-  if (!kernel::map_get(tables.hosts.get(), address, entry)) return {};
   if (static_cast<int32_t>(generation - entry.generation) < 0) return {};
   return kernel::map_remove(tables.hosts.get(), address);
 }
@@ -237,12 +248,10 @@ Result<gateway_counters> Pat::counters(uint32_t tag) const {
 uint32_t Pat::free_blocks(uint32_t tag) const {
   const auto found = tables_.find(tag);
   if (found == tables_.end()) return 0;
-  uint32_t used = 0;
-  for (uint32_t index = kFirstBlock; index < kBlocks; ++index) {
-    port_block block{};
-    if (kernel::map_get(found->second.blocks.get(), index, block) && block.generation != 0) ++used;
-  }
-  return kBlocks - kFirstBlock - used;
+  const auto blocks = all_blocks(found->second.blocks.get());
+  if (!blocks) return 0;
+  return static_cast<uint32_t>(std::count_if(blocks->begin() + kFirstBlock, blocks->end(),
+                                             [](const port_block& block) { return block.generation == 0; }));
 }
 
 std::vector<uint32_t> Pat::tags() const {
