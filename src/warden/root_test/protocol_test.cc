@@ -1,0 +1,58 @@
+// What hearthd may not do.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "kernel/unix_socket.h"
+#include "warden/root_test/fixture.h"
+
+namespace hearth::warden {
+namespace {
+
+TEST_F(WardenRoot, RefusesConnectionsOfOtherUsers) {
+  client_.reset();
+  kill(warden_, SIGTERM);
+  waitpid(warden_, nullptr, 0);
+  start_warden(12345);
+  Client stranger(run_dir_ + "/warden.sock");
+  EXPECT_TRUE(stranger.closed());
+}
+
+TEST_F(WardenRoot, ClosesWhoDoesNotSayHelloFirst) {
+  Client silent(run_dir_ + "/warden.sock");
+  silent.send(ListContainers{});
+  EXPECT_TRUE(silent.closed());
+  Client old(run_dir_ + "/warden.sock");
+  old.send(Hello{99});
+  EXPECT_TRUE(old.closed());
+}
+
+TEST_F(WardenRoot, AnswersBadRequestsAndGoesOn) {
+  ASSERT_TRUE(kernel::send_datagram(client_->fd(), R"({"id":77,"op":"bind","container":"../x"})", {}, 0).has_value());
+  EXPECT_EQ(client_->wait_for(77).frame.reply.error().kind, Kind::invalid);
+  EXPECT_EQ(client_->call_error(MakeContainer{"cobol"}).message, "Runtime cobol is not installed here");
+  EXPECT_EQ(client_->call_error(Kill{ContainerId("c0123456789abcdef")}).kind, Kind::not_found);
+  auto attached = client_->call_for<AttachmentReply>(
+      EnsureAttachment{GatewayId("gw-0"), "subnet-1", VpcId("vpc-1"), SubnetId("subnet-1"), "10.0.0.5"});
+  EXPECT_EQ(attached.tag, 7);
+  EXPECT_EQ(client_->call_error(EnsureOutside{GatewayId("gw-0")}).kind, Kind::unavailable);
+}
+
+TEST_F(WardenRoot, HasALimitOfContainers) {
+  std::vector<int64_t> ids;
+  for (int i = 0; i < 65; ++i) ids.push_back(client_->send(MakeContainer{"python3.11"}));
+  size_t made = 0;
+  for (int64_t id : ids) {
+    Answer answer = client_->wait_for(id);
+    if (answer.frame.reply) ++made;
+    if (!answer.frame.reply) EXPECT_EQ(answer.frame.reply.error().kind, Kind::exhausted);
+  }
+  EXPECT_EQ(made, 64U);
+}
+
+}  // namespace
+}  // namespace hearth::warden

@@ -1,0 +1,91 @@
+// Processes that die: wardens, hearthd, zygotes.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+
+#include "warden/root_test/fixture.h"
+
+namespace hearth::warden {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST_F(WardenRoot, BoundContainersOutliveAKilledWarden) {
+  Made bound = run_python("def handler(event, context): return event\n");
+  Made warm = make();
+  RuntimeApi api(bound.runtime_api.get());
+  EXPECT_EQ(api.call("1"), "1");
+  kill(warden_, SIGKILL);
+  waitpid(warden_, nullptr, 0);
+  EXPECT_EQ(api.call("2", "request-2"), "2");
+  start_warden();
+  connect();
+  auto list = client_->call_for<ListContainersReply>(ListContainers{});
+  ASSERT_EQ(list.containers.size(), 1U);
+  EXPECT_EQ(list.containers[0].container, bound.id);
+  EXPECT_EQ(list.containers[0].state, ContainerState::bound);
+  EXPECT_EQ(client_->call_error(AdoptContainer{bound.id}).kind, Kind::unavailable);
+  EXPECT_EQ(api.call("3", "request-3"), "3");
+  client_->call_for<Done>(Kill{bound.id});
+  EXPECT_EQ(client_->wait_gone(bound.id).cause, "killed");
+}
+
+TEST_F(WardenRoot, TheEndOfATakenOverContainerIsLost) {
+  Made bound = run_python("import sys\ndef handler(event, context): sys.exit(4)\n");
+  kill(warden_, SIGKILL);
+  waitpid(warden_, nullptr, 0);
+  start_warden();
+  connect();
+  RuntimeApi(bound.runtime_api.get()).invoke("{}");
+  EXPECT_EQ(client_->wait_gone(bound.id).cause, "lost");
+}
+
+TEST_F(WardenRoot, ARestartedHearthdFindsAndAdoptsContainers) {
+  ContainerId warm;
+  {
+    Made made = make();
+    warm = made.id;
+  }
+  connect();
+  auto list = client_->call_for<ListContainersReply>(ListContainers{});
+  ASSERT_EQ(list.containers.size(), 1U);
+  EXPECT_EQ(list.containers[0].state, ContainerState::warm);
+  Answer answer = client_->call(AdoptContainer{warm});
+  ASSERT_TRUE(answer.frame.reply.has_value());
+  ASSERT_EQ(answer.fds.size(), 4U);
+  Made adopted{warm, std::move(answer.fds[0]), {}, {}, {}};
+  client_->call_for<BindReply>(bind_request(adopted, package({{"app.py", "def handler(e, c): return 'ok'\n"}})));
+  EXPECT_EQ(RuntimeApi(adopted.runtime_api.get()).call("{}"), "\"ok\"");
+}
+
+TEST_F(WardenRoot, AKilledZygoteIsStartedAgain) {
+  make();
+  pid_t zygote = 0;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::string command = file_text(entry.path() / "cmdline");
+    if (command.find("/var/hearth/zygote.py") == std::string::npos) continue;
+    std::string status = file_text(entry.path() / "status");
+    if (status.find(fmt::format("PPid:\t{}\n", warden_)) == std::string::npos) continue;
+    struct stat owner{};
+    if (stat(entry.path().c_str(), &owner) == 0 && owner.st_uid == 0) zygote = std::stoi(entry.path().filename());
+  }
+  ASSERT_GT(zygote, 0);
+  kill(zygote, SIGKILL);
+  Made made;
+  for (int attempt = 0; attempt < 100 && made.id.empty(); ++attempt) {
+    Answer answer = client_->call(MakeContainer{"python3.11"});
+    if (!answer.frame.reply) continue;  // asked of the dying one
+    made.id = std::get<ContainerReply>(*answer.frame.reply).container;
+  }
+  EXPECT_FALSE(made.id.empty());
+}
+
+}  // namespace
+}  // namespace hearth::warden
