@@ -192,6 +192,7 @@ Eval<> reduce(const Call& call) {
 
 Eval<> sift(const Call& call) {
   const Value object = call[0];
+  if (object.is_undefined()) return Value();
   if (!call[1].is_function()) return fault("T1006");
   std::vector<Member> kept;
   for (const Member& member : object.members()) {

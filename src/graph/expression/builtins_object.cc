@@ -112,12 +112,14 @@ bool has_no_truth(const Value& value) {
 
 Eval<> boolean(const Call& call) {
   if (has_no_truth(call[0])) return Value();
+  if (call[0].is_function()) return Value::boolean(false);  // an argument is wrapped: no members
   TRY_ASSIGN(bool is_true, call.evaluator.truth(call[0]));
   return Value::boolean(is_true);
 }
 
 Eval<> negate(const Call& call) {
   if (call[0].is_undefined()) return Value();
+  if (call[0].is_function()) return Value::boolean(true);
   TRY_ASSIGN(bool is_true, call.evaluator.truth(call[0]));
   return Value::boolean(!is_true);
 }

@@ -119,7 +119,7 @@ Eval<> substring(const Call& call) {
   if (call[0].is_undefined()) return Value();
   std::string_view text = call[0].as_string();
   auto size = static_cast<double>(count_code_points(text));
-  double start = call[1].is_number() ? call[1].as_double() : 0;
+  double start = call[1].is_number() ? call[1].as_double() : NAN;
   if (size + start < 0) start = 0;
   double end = size;
   if (call[2].is_number()) {

@@ -3,6 +3,7 @@
 #include "graph/expression/intrinsic_call.h"
 #include "graph/expression/json_text.h"
 #include "graph/expression/path_tree.h"
+#include "graph/expression/utf8.h"
 
 namespace hearth::expression {
 namespace {
@@ -150,6 +151,7 @@ class IntrinsicRunner {
 
 Result<Intrinsic> Intrinsic::compile(std::string_view text) {
   if (text.size() > kMaxIntrinsicBytes) return fail(Kind::invalid, "an intrinsic function of more than 64 KiB");
+  if (!is_utf8(text)) return fail(Kind::invalid, "an intrinsic function that is not UTF-8");
   TRY_ASSIGN(std::shared_ptr<const IntrinsicCall> call, IntrinsicParser(text).parse());
   return Intrinsic(std::move(call));
 }

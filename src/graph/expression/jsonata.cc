@@ -7,6 +7,7 @@
 #include "graph/expression/jsonata_evaluator.h"
 #include "graph/expression/jsonata_tree.h"
 #include "graph/expression/number_text.h"
+#include "graph/expression/utf8.h"
 
 namespace hearth::expression {
 namespace {
@@ -116,6 +117,7 @@ class FreeVariables {
 }  // namespace
 
 Result<Jsonata> Jsonata::compile(std::string_view text) {
+  if (!is_utf8(text)) return fail(Kind::invalid, "an expression that is not UTF-8");
   auto program = parse_jsonata(text);
   if (!program) return std::unexpected(to_error(*program.error()));
   return Jsonata(*std::move(program));

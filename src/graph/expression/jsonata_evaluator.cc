@@ -108,9 +108,13 @@ Eval<bool> Evaluator::truth(const Value& value) {
     }
     case Type::boolean:
       return value.is_true();
+    case Type::function: {
+      // The reference's lambdas and built-ins are objects with members, its regular expressions are not.
+      Function::Form form = function_of(value)->form;
+      return form != Function::Form::regex && form != Function::Form::next_match;
+    }
     case Type::undefined:
     case Type::null:
-    case Type::function:
       break;
   }
   return false;

@@ -92,6 +92,7 @@ Eval<Signature> Signature::parse(std::string_view text) {
       add(std::string(choice) + "m", '(');
       at = end;
     } else if (params.empty()) {
+      if (letter == '<') return fault("S0401");
       continue;
     } else if (letter == '-') {
       params.back().from_context = true;

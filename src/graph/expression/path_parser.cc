@@ -3,6 +3,7 @@
 
 #include "graph/expression/json_text.h"
 #include "graph/expression/path_tree.h"
+#include "graph/expression/utf8.h"
 
 namespace hearth::expression {
 namespace {
@@ -305,6 +306,7 @@ Result<std::shared_ptr<const PathTree>> parse_path_at(PathCursor& cursor, bool n
 
 Result<std::shared_ptr<const PathTree>> parse_path(std::string_view text) {
   if (text.size() > kMaxPathBytes) return fail(Kind::exhausted, "a path of more than 16 KiB");
+  if (!is_utf8(text)) return fail(Kind::invalid, "a path that is not UTF-8");
   PathCursor cursor(text);
   return parse_path_at(cursor, false, 0);
 }

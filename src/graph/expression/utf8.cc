@@ -158,6 +158,14 @@ std::string from_utf32(std::u32string_view text) {
   return bytes;
 }
 
+bool is_utf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    size_t from = at;
+    if (next_code_point(text, at) == kReplacement && at - from == 1) return false;
+  }
+  return true;
+}
+
 std::string repaired_utf8(std::string_view text) {
   return map_case(text, [](char32_t point) { return point >= 0xD800 && point <= 0xDFFF ? kReplacement : point; });
 }

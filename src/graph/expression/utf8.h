@@ -30,6 +30,9 @@ std::string to_lower(std::string_view text);
 std::u32string to_utf32(std::string_view text);
 std::string from_utf32(std::u32string_view text);
 
+// Whether every byte belongs to a character; lone surrogates pass.
+bool is_utf8(std::string_view text);
+
 // `text` with every byte sequence that is no UTF-8 (surrogates included) replaced by U+FFFD.
 std::string repaired_utf8(std::string_view text);
 
