@@ -66,6 +66,17 @@ TEST(RuntimeRequest, ChunkedAnswersMayCarryTheirErrorInTrailers) {
   }
 }
 
+TEST(RuntimeRequest, AnEmptyChunkedBodyMayComeByteByByte) {
+  RuntimeRequestParser parser(kAll);
+  auto requests = parse(parser,
+                        "POST /2018-06-01/runtime/invocation/a/response HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "0\r\n\r\n",
+                        1);
+  ASSERT_TRUE(requests) << requests.error().describe();
+  ASSERT_EQ(requests->size(), 1u);
+  EXPECT_EQ((*requests)[0].body, "");
+}
+
 TEST(RuntimeRequest, ABodyOverTheLimitIsReadToItsEndAndNotKept) {
   RuntimeRequestParser parser(kAll);
   const size_t size = RuntimeRequestParser::kMaxBody + 1;
