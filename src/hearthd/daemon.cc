@@ -127,18 +127,19 @@ Result<> Daemon::open_services() {
   });
   TRY_ASSIGN(
       front_door_,
-      api::FrontDoor::open(loop_.get_executor(), std::move(listener_),
-                           {
-                               .config = config_,
-                               .clock = clock_,
-                               .accounts = *accounts_,
-                               .links = links_,
-                               .blocking = blocking_,
-                               .services = {{"lambda", lambda_.get()}, {"ec2", ec2_.get()}, {"hearth", admin_.get()}},
-                               .metrics = [this] { return metrics(); },
-                               .zip_of = [this](PackageDigest digest) { return packages_->zip_of(digest); },
-                               .reset = [this](AccountId account) { return reset(account); },
-                           }));
+      api::FrontDoor::open(
+          loop_.get_executor(), std::move(listener_),
+          {
+              .config = config_,
+              .clock = clock_,
+              .accounts = *accounts_,
+              .links = links_,
+              .blocking = blocking_,
+              .services = {{"lambda", lambda_.get()}, {"ec2", ec2_.get()}, {"sts", &sts_}, {"hearth", admin_.get()}},
+              .metrics = [this] { return metrics(); },
+              .zip_of = [this](PackageDigest digest) { return packages_->zip_of(digest); },
+              .reset = [this](AccountId account) { return reset(account); },
+          }));
   std::string endpoint = fmt::format("http://{}:{}", config_.listen, front_door_->port());
   TRY(accounts_->write_files(endpoint));
   log::info("hearthd answers on {}", endpoint);

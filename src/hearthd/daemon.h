@@ -14,6 +14,7 @@
 #include "api/admin/admin_service.h"
 #include "api/code_links.h"
 #include "api/ec2/service.h"
+#include "api/ec2/sts_service.h"
 #include "api/front_door.h"
 #include "api/lambda/service.h"
 #include "base/clock.h"
@@ -76,6 +77,7 @@ class Daemon {
   api::CodeLinks links_;
   std::unique_ptr<api::lambda::LambdaService> lambda_;
   std::unique_ptr<api::Ec2Service> ec2_;
+  api::StsService sts_;
   std::unique_ptr<api::admin::AdminService> admin_;
   std::unique_ptr<api::FrontDoor> front_door_;
 };
