@@ -37,10 +37,10 @@ Parsed RequestParser::take_chunks(std::string_view bytes, size_t limit, std::str
   body_limit_bytes_ = limit;
   consumed = 0;
   while (!is_done()) {
-    // Beast 1.81 asserts that it never sees less than a last chunk ("0\r\n\r\n") for the second time; no valid rest of
-    // a chunked body is shorter, so a shorter one can wait.
-    constexpr size_t kLastChunk = 5;
-    if (bytes.size() - consumed < kLastChunk) return Parsed::more;
+    if (consumed == bytes.size()) return Parsed::more;
+    // Beast 1.81 asserts that it sees a last chunk for the second time only with what must follow it ("0\r\n\r\n").
+    const auto rest = bytes.substr(consumed);
+    if (rest.size() < 5 && rest.starts_with('0')) return Parsed::more;
     Error error;
     consumed += put(boost::asio::const_buffer(bytes.data() + consumed, bytes.size() - consumed), error);
     if (error == bhttp::error::need_more) return Parsed::more;

@@ -115,10 +115,8 @@ RuntimeRequestParser::RuntimeRequestParser(WantsBodyFn wants_body) : wants_body_
 }
 
 Result<size_t> RuntimeRequestParser::put(std::string_view bytes) {
-  // Beast 1.81 asserts that it never sees less than a last chunk ("0\r\n\r\n") for the second time; no valid rest of a
-  // chunked body is shorter, so a shorter one can wait.
-  constexpr size_t kLastChunk = 5;
-  if (parser_->header_done && parser_->chunked() && bytes.size() < kLastChunk) return 0;
+  // Beast 1.81 asserts that it sees a last chunk for the second time only with what must follow it ("0\r\n\r\n").
+  if (parser_->header_done && parser_->chunked() && bytes.size() < 5 && bytes.starts_with('0')) return 0;
   boost::beast::error_code error;
   const size_t used = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (error && error != http::error::need_more) return fail(Kind::invalid, "not a request: " + error.message());
