@@ -91,11 +91,23 @@ Result<int> list_gateways(Context& context) {
   return 0;
 }
 
+// The gateway's own and those of its attachments, side by side.
+std::string describe_counters(const json::object& counters) {
+  json::object groups;
+  if (const auto* gateway = counters.if_contains("gateway")) groups["gateway"] = *gateway;
+  const auto* attachments = counters.if_contains("attachments");
+  if (attachments != nullptr && attachments->is_object()) {
+    for (const auto& attachment : attachments->get_object()) groups[attachment.key()] = attachment.value();
+  }
+  return text_of_counters(groups);
+}
+
 Result<int> show_gateway_counters(Context& context) {
   TRY_ASSIGN(json::value answer, context.admin("GET", "gateways"));
   const json::value* counters = answer.is_object() ? answer.get_object().if_contains("counters") : nullptr;
   if (counters == nullptr) return fail(Kind::internal, "hearthd's answer has no counters");
-  print(context, *counters, [&] { return text_of_json(*counters); });
+  if (!counters->is_object()) return fail(Kind::internal, "hearthd's counters are no object");
+  print(context, *counters, [&] { return describe_counters(counters->get_object()); });
   return 0;
 }
 

@@ -91,7 +91,7 @@ std::string Table::text() const {
   std::vector<bool> numeric;
   for (size_t column = 0; column < headings_.size(); ++column) {
     size_t width = width_of(headings_[column]);
-    bool numbers = !rows_.empty();
+    bool numbers = std::ranges::any_of(rows_, [&](const auto& row) { return row[column] != "-"; });
     for (const auto& row : rows_) {
       width = std::max(width, width_of(row[column]));
       numbers = numbers && is_number(row[column]);
@@ -120,7 +120,7 @@ std::string text_of_pairs(const std::vector<std::pair<std::string, std::string>>
   std::string text;
   for (const auto& [name, value] : pairs) {
     put(text, name, width, false);
-    text += std::string(kGap) + value + "\n";
+    text += std::string(kGap) + (value.empty() ? "-" : value) + "\n";
   }
   return text;
 }
@@ -139,6 +139,29 @@ std::string text_of_json(const json::value& value) {
       parts += "\n" + name + "\n" + text_of_json(member.value());
   }
   return text_of_pairs(pairs) + (pairs.empty() && !parts.empty() ? parts.substr(1) : parts);
+}
+
+std::string text_of_counters(const json::object& groups) {
+  std::vector<std::string> headings = {"COUNTER"};
+  std::vector<std::string> names;
+  for (const auto& group : groups) {
+    if (!group.value().is_object()) continue;
+    headings.emplace_back(group.key());
+    collect_columns(group.value(), names);
+  }
+  Table table(headings);
+  for (const auto& name : names) {
+    std::vector<std::string> cells = {name};
+    bool counted = false;
+    for (const auto& group : groups) {
+      if (!group.value().is_object()) continue;
+      const json::value* number = group.value().get_object().if_contains(name);
+      cells.push_back(number == nullptr ? "" : cell(*number));
+      counted = counted || (number != nullptr && cells.back() != "0");
+    }
+    if (counted) table.add(std::move(cells));
+  }
+  return table.text() + (table.empty() ? "(all are zero)\n" : "");
 }
 
 std::string cell(const json::value& value) {

@@ -1,7 +1,7 @@
 // Table: columns in line, without borders, for people.
 //
-// The last column is not padded. A column is right-aligned when all of its cells are numbers or "-". Widths count code
-// points.
+// The last column is not padded. A column is right-aligned when all of its cells are numbers or "-", one at least a
+// number. Widths count code points.
 #pragma once
 
 #include <string>
@@ -27,12 +27,16 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// "name   value" lines.
+// "name   value" lines; an empty value shows as "-".
 std::string text_of_pairs(const std::vector<std::pair<std::string, std::string>>& pairs);
 
 // Any JSON for people: members with plain values as pairs, lists of objects as tables, objects of objects as tables
 // whose first column is the member's name, anything else as JSON.
 std::string text_of_json(const json::value& value);
+
+// Named groups of counters ({GROUP:{counter:number}}), one column a group, without the rows that are zero in all of
+// them. A counter that a group lacks shows as "-".
+std::string text_of_counters(const json::object& groups);
 
 // A plain value as text without quotes; "" for null; JSON for lists and objects.
 std::string cell(const json::value& value);

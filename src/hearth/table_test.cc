@@ -27,6 +27,12 @@ TEST(Table, CountsCodePointsAndAlignsALastNumber) {
             "abc  -10.25\n");
 }
 
+TEST(Table, AlignsAColumnWithoutAnyValueLeft) {
+  Table table({"A", "LONG", "B"});
+  table.add({"1", "", "x"});
+  EXPECT_EQ(table.text(), "A  LONG  B\n1  -     x\n");
+}
+
 TEST(Table, ShowsHeadingsWithoutRows) { EXPECT_EQ(Table({"A", "B"}).text(), "A  B\n"); }
 
 TEST(Cells, ShowPlainValuesAndFollowPaths) {
@@ -56,6 +62,15 @@ TEST(JsonForPeople, ShowsPairsTablesAndNestedParts) {
             "     -     2\n");
   EXPECT_EQ(text_of_json(parse("[]")), "[]\n");
   EXPECT_EQ(text_of_json(parse("{}")), "");
+}
+
+TEST(Counters, HaveAColumnAGroupAndNoRowOfZeros) {
+  EXPECT_EQ(
+      text_of_counters(parse(R"({"gateway":{"in":0,"lost":0},"subnet-1":{"in":12,"lost":0,"own":3}})").get_object()),
+      "COUNTER  gateway  subnet-1\n"
+      "in             0        12\n"
+      "own            -         3\n");
+  EXPECT_EQ(text_of_counters(parse(R"({"gateway":{"in":0}})").get_object()), "COUNTER  gateway\n(all are zero)\n");
 }
 
 TEST(Units, AreTheLargestThatFit) {

@@ -43,22 +43,20 @@ std::string describe_vpc(const json::value& vpc, const json::array& subnets) {
       text_of_pairs({{"vpc", cell(vpc, "vpc")}, {"account", cell(vpc, "account")}, {"cidr", cell(vpc, "cidr")}});
   Table table({"SUBNET", "CIDR", "GATEWAY", "MAC", "FREE", "ATTACHED TO"});
   Table hosts({"HOST", "ADDRESS", "SUBNET"});
-  std::string counters;
+  json::object counted;
   for (const auto& subnet : subnets) {
     std::string id = cell(subnet, "subnet");
     table.add({id, cell(subnet, "cidr"), cell(subnet, "gateway.address"), cell(subnet, "gateway.mac"),
                cell(subnet, "free_addresses"), attached_to(subnet)});
     auto some = list_in(subnet, "hosts");
     for (const auto& host : some ? *some : json::array()) hosts.add({cell(host, "name"), cell(host, "address"), id});
-    if (const auto* counted = subnet.get_object().if_contains("counters")) {
-      counters += "\ncounters of " + id + "\n" + text_of_json(*counted);
-    }
+    if (const auto* counters = subnet.get_object().if_contains("counters")) counted[id] = *counters;
   }
   if (!table.empty()) text += "\n" + table.text();
   if (!hosts.empty()) text += "\n" + hosts.text();
   std::string error = cell(vpc, "counters_error");
-  if (!error.empty()) counters = "\ncounters are not known: " + error + "\n";
-  return text + counters;
+  if (!error.empty()) return text + "\ncounters are not known: " + error + "\n";
+  return counted.empty() ? text : text + "\n" + text_of_counters(counted);
 }
 
 Result<int> show_vpc(Context& context, const std::string& id) {
