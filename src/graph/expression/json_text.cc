@@ -1,5 +1,7 @@
 #include "graph/expression/json_text.h"
 
+#include <array>
+
 #include "graph/expression/utf8.h"
 
 namespace hearth::expression {
@@ -51,7 +53,7 @@ class Parser {
       skip_space();
       if (at_ == text_.size() || text_[at_] != '"') return refuse("a member name");
       TRY_ASSIGN(std::string_view name, parse_string());
-      Value key = Value::string(name);
+      Value key = key_of(name);
       skip_space();
       if (!take(':')) return refuse("':'");
       TRY_ASSIGN(Value value, parse(depth + 1));
@@ -78,10 +80,21 @@ class Parser {
     }
   }
 
+  // Keys repeat from object to object: the ones seen last are shared.
+  Value key_of(std::string_view name) {
+    size_t slot = name.size() * 31;
+    if (!name.empty()) slot += static_cast<unsigned char>(name.front()) * 7U + static_cast<unsigned char>(name.back());
+    Value& kept = keys_[slot % keys_.size()];
+    if (kept.is_undefined() || kept.as_string() != name) kept = Value::string(name);
+    return kept;
+  }
+
   // The text between the quotes: a view of the document while nothing is escaped, of buffer_ otherwise.
   Result<std::string_view> parse_string() {
     size_t from = ++at_;
     while (at_ < text_.size()) {
+      skip_plain();
+      if (at_ == text_.size()) break;
       char c = text_[at_];
       if (c == '"') return text_.substr(from, at_++ - from);
       if (c == '\\') break;
@@ -100,6 +113,12 @@ class Parser {
       buffer_.append(text_.substr(start, at_ - start));
     }
     return refuse("'\"'");
+  }
+
+  // Past characters that mean themselves.
+  void skip_plain() {
+    auto plain = [](signed char c) { return c >= 0x20 && c != '"' && c != '\\'; };  // no byte from 0x80 on
+    while (at_ < text_.size() && plain(text_[at_])) ++at_;
   }
 
   Result<> take_character() {
@@ -189,6 +208,7 @@ class Parser {
   std::string_view text_;
   size_t at_ = 0;
   std::string buffer_;
+  std::array<Value, 64> keys_;
 };
 
 void append_number(std::string& out, const Value& number) {

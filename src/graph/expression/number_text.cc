@@ -36,7 +36,7 @@ std::string lay_out(std::string_view digits, int point) {
 std::string js_number(double number) {
   if (std::isnan(number)) return "NaN";
   if (std::isinf(number)) return number < 0 ? "-Infinity" : "Infinity";
-  if (number == 0) return "0";
+  if (std::fabs(number) < 1e15 && number == std::trunc(number)) return std::to_string(static_cast<int64_t>(number));
   char buffer[32];
   double magnitude = std::fabs(number);
   auto end = std::to_chars(buffer, buffer + sizeof buffer, magnitude, std::chars_format::scientific).ptr;

@@ -61,7 +61,15 @@ void ObjectData::build_index() {
 
 void ObjectData::assign(std::vector<Member> taken) {
   if (taken.size() <= kScanned) {
-    members.reserve(taken.size());
+    bool repeats = false;
+    for (size_t i = 1; i < taken.size() && !repeats; ++i) {
+      auto same = [&](const Member& other) { return other.name() == taken[i].name(); };
+      repeats = std::any_of(taken.begin(), taken.begin() + static_cast<std::ptrdiff_t>(i), same);
+    }
+    if (!repeats) {
+      members = std::move(taken);
+      return;
+    }
     for (Member& member : taken) set(member.key, std::move(member.value));
     return;
   }

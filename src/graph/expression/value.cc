@@ -102,12 +102,6 @@ void destroy(ValueNode* node) {
   waiting = nullptr;
 }
 
-void hold(ValueNode* node) { node->references.fetch_add(1, std::memory_order_relaxed); }
-
-void let_go(ValueNode* node) {
-  if (node->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(node);
-}
-
 uint32_t depth_of(const std::vector<Value>& items) {
   uint32_t deepest = 0;
   for (const Value& item : items) deepest = std::max(deepest, item.depth());
@@ -120,23 +114,21 @@ uint32_t depth_of(const std::vector<Member>& members) {
   return deepest + 1;
 }
 
+// Whether a real number is written as js_number would print it.
+bool is_canonical(std::string_view text, double number) {
+  if (text.ends_with('0') || text.find_first_of("eE") != std::string_view::npos) return js_number(number) == text;
+  // Up to 15 digits survive a double; only very small numbers would be printed with an exponent.
+  bool small = text.find("0.00000") <= 1;
+  return (text.size() <= 16 && !small) || js_number(number) == text;
+}
+
 }  // namespace
 
 int64_t live_bytes() { return live_bytes_here; }
 void count_live_bytes(int64_t difference) { live_bytes_here += difference; }
 
-bool Value::holds_node() const {
-  return type_ >= Type::string || (type_ == Type::number && spelling_ == Spelling::written);
-}
-
-Value::Value(const Value& other) noexcept
-    : integer_(other.integer_), type_(other.type_), spelling_(other.spelling_), marks_(other.marks_) {
-  if (holds_node()) hold(node_);
-}
-
-Value::Value(Value&& other) noexcept
-    : integer_(other.integer_), type_(other.type_), spelling_(other.spelling_), marks_(other.marks_) {
-  other.type_ = Type::undefined;
+void Value::let_go(ValueNode* node) {
+  if (node->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(node);
 }
 
 Value& Value::operator=(const Value& other) noexcept {
@@ -157,10 +149,6 @@ Value& Value::operator=(Value&& other) noexcept {
   other.type_ = Type::undefined;
   if (old != nullptr) let_go(old);
   return *this;
-}
-
-Value::~Value() {
-  if (holds_node()) let_go(node_);
 }
 
 Value Value::null() {
@@ -207,7 +195,7 @@ Result<Value> Value::spelled(std::string_view text) {
     if (error == std::errc()) return integer(whole);
   }
   double number = read_decimal(text).value_or(0);
-  if (form == NumberForm::real && js_number(number) == text) {
+  if (form == NumberForm::real && is_canonical(text, number)) {
     value.real_ = number;
     value.spelling_ = Spelling::real;
     return value;

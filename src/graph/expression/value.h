@@ -51,11 +51,19 @@ enum ArrayMark : uint8_t { kSequence = 1, kKeepSingleton = 2, kConstructed = 4, 
 class Value {
  public:
   Value() = default;  // undefined
-  Value(const Value& other) noexcept;
-  Value(Value&& other) noexcept;
+  Value(const Value& other) noexcept
+      : integer_(other.integer_), type_(other.type_), spelling_(other.spelling_), marks_(other.marks_) {
+    if (holds_node()) node_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  Value(Value&& other) noexcept
+      : integer_(other.integer_), type_(other.type_), spelling_(other.spelling_), marks_(other.marks_) {
+    other.type_ = Type::undefined;
+  }
   Value& operator=(const Value& other) noexcept;
   Value& operator=(Value&& other) noexcept;
-  ~Value();
+  ~Value() {
+    if (holds_node()) let_go(node_);
+  }
 
   static Value null();
   static Value boolean(bool flag);
@@ -106,7 +114,8 @@ class Value {
 
  private:
   enum class Spelling : uint8_t { integer, real, written };
-  bool holds_node() const;
+  bool holds_node() const { return type_ >= Type::string || (type_ == Type::number && spelling_ == Spelling::written); }
+  static void let_go(ValueNode* node);
 
   union {
     bool flag_;
