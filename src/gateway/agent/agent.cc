@@ -60,6 +60,7 @@ Result<> Agent::start() {
   ring_ = ring_buffer__new(pat_->events_map(), on_event, this, nullptr);
   if (ring_ == nullptr) return fail_errno("open ring buffer");
   next_collect_ = steady_clock::now() + milliseconds(kCollectMs);
+  for (const auto& key : pat_->pending_neighbours()) neighbours_.ask_again(key.tag, key.address, steady_clock::now());
   return open_control();
 }
 
@@ -157,15 +158,8 @@ void Agent::handle_event(const event& head, std::span<const uint8_t> packet) {
 }
 
 void Agent::answer_with_icmp(const event& head, std::span<const uint8_t> packet) {
-  const auto now = steady_clock::now();
-  if (now - icmp_second_ >= std::chrono::seconds(1)) {
-    icmp_second_ = now;
-    icmp_sent_ = 0;
-  }
-  if (icmp_sent_ >= kMaxIcmpEachSecond) return;
   auto frame = icmp_error(packet, head.tag, htonl(kRouterAddress), head.icmp_type, head.icmp_code);
   if (!frame) return;
-  ++icmp_sent_;
   send(options_.pat.nic0, *frame);
 }
 

@@ -38,7 +38,6 @@ class Agent {
 
  private:
   static constexpr int kCollectMs = 2000;
-  static constexpr int kMaxIcmpEachSecond = 100;  // errors sent to containers
 
   explicit Agent(AgentOptions options);
   Result<> start();
@@ -68,8 +67,6 @@ class Agent {
   ring_buffer* ring_ = nullptr;
   Neighbours neighbours_;
   Neighbours::Time next_collect_;
-  Neighbours::Time icmp_second_;
-  int icmp_sent_ = 0;
   size_t proofs_ = 0;
   uint64_t connection_number_ = 0;  // a late proof does not answer on a later connection
 };

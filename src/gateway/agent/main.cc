@@ -1,4 +1,6 @@
 // hearth-gateway: one PAT gateway. PID 1 of a gateway's machine, or a process in a gateway's network namespace.
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -36,6 +38,8 @@ int main(int argc, char** argv) {
   app.add_flag("--peer", options.pat.peer_redirect, "both NICs are veth: hand packets over without a queue");
   app.add_option("--timeouts", seconds, "seconds: TCP established, transitory, UDP, ICMP, hold")->delimiter(',');
   CLI11_PARSE(app, argc, argv);
+  // Packets wait for it while it asks for their next hop; without the right to be early it is late.
+  setpriority(PRIO_PROCESS, 0, -10);
   hearth::Result<> ended = set_timeouts(seconds, options.pat.limits);
   if (ended) {
     auto agent = hearth::gateway::Agent::open(options);

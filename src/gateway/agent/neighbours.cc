@@ -33,6 +33,9 @@ void Neighbours::missed(uint32_t tag, uint32_t address, std::span<const uint8_t>
   const auto known = world_.look_up(neighbour_key{.tag = tag, .address = address});
   if (known && known->state != kNeighbourPending) return send({tag, address}, packet, *known);
   Asked* asked = ask(tag, address, now);
+  // Nobody would ever answer an entry that is not asked for.
+  if (asked == nullptr) world_.forget(neighbour_key{.tag = tag, .address = address});
+  if (asked != nullptr && packet.empty()) return;
   if (asked == nullptr || asked->packets.size() >= kMaxHeldEach || held_ >= kMaxHeld) {
     ++counters_.dropped_full;
     return;
@@ -42,6 +45,7 @@ void Neighbours::missed(uint32_t tag, uint32_t address, std::span<const uint8_t>
 }
 
 void Neighbours::send(const Key& key, std::span<const uint8_t> packet, const neighbour& to) {
+  if (packet.empty()) return;
   auto frame = finish_packet(packet, key.first, to.mac);
   if (!frame) {
     ++counters_.dropped_unsendable;

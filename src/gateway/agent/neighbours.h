@@ -27,7 +27,7 @@ class Neighbours {
  public:
   using Time = std::chrono::steady_clock::time_point;
   static constexpr size_t kMaxAsked = 1024;
-  static constexpr size_t kMaxHeldEach = 16;
+  static constexpr size_t kMaxHeldEach = gateway::kMaxHeldEach;
   static constexpr size_t kMaxHeld = 1024;
   static constexpr int kResolveMs = 1000;
 
@@ -51,11 +51,14 @@ class Neighbours {
   explicit Neighbours(World world) : world_(std::move(world)) {}
 
   // `address` in network order everywhere.
+  // An empty packet could not be held; its next hop is asked all the same.
   void missed(uint32_t tag, uint32_t address, std::span<const uint8_t> packet, Time now);
   void learned(uint32_t tag, uint32_t address);
   void stale(uint32_t tag, uint32_t address, Time now);
   // Calls back once: at once when known, otherwise when it answers or the time is over.
   void prove(uint32_t tag, uint32_t address, Proved done, Time now);
+  // A question that an earlier agent left behind.
+  void ask_again(uint32_t tag, uint32_t address, Time now) { ask(tag, address, now); }
   void forget_attachment(uint32_t tag);
 
   void expire(Time now);

@@ -87,6 +87,7 @@ TEST_F(NeighboursTest, HoldsNoMoreThanItsLimits) {
     neighbours_.missed(1, address, packet(1), now_);
   EXPECT_LE(neighbours_.held(), Neighbours::kMaxHeld);
   EXPECT_EQ(table_.size(), Neighbours::kMaxAsked);
+  EXPECT_EQ(neighbours_.held(), Neighbours::kMaxHeld);
 }
 
 TEST_F(NeighboursTest, ProvesAtOnceWhatIsKnownAndLaterWhatAnswers) {
@@ -108,6 +109,14 @@ TEST_F(NeighboursTest, ForgetsAStaleOneThatStaysSilent) {
   EXPECT_EQ(table_[7].state, uint32_t{kNeighbourStale});
   neighbours_.expire(now_ + milliseconds(Neighbours::kResolveMs));
   EXPECT_FALSE(table_.contains(7));
+}
+
+TEST_F(NeighboursTest, AsksForAPacketThatIsTooLongToWait) {
+  neighbours_.missed(1, 7, {}, now_);
+  EXPECT_EQ(sent_.size(), 1u);
+  EXPECT_EQ(neighbours_.held(), 0u);
+  answer(7);
+  EXPECT_EQ(sent_.size(), 1u);
 }
 
 TEST_F(NeighboursTest, DropsWhatWaitsForARemovedAttachment) {

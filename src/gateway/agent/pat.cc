@@ -270,6 +270,15 @@ Result<neighbour> Pat::get_neighbour(const neighbour_key& key) const {
   return entry;
 }
 
+std::vector<neighbour_key> Pat::pending_neighbours() const {
+  std::vector<neighbour_key> pending;
+  for (const auto& key : kernel::map_keys<neighbour_key>(bpf_map__fd(skeleton_->maps.neighbours))) {
+    const auto entry = get_neighbour(key);
+    if (entry && entry->state != kNeighbourValid) pending.push_back(key);
+  }
+  return pending;
+}
+
 Result<> Pat::remove_neighbour(const neighbour_key& key) {
   return kernel::map_remove(bpf_map__fd(skeleton_->maps.neighbours), key);
 }

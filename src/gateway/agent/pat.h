@@ -50,6 +50,7 @@ class Pat {
 
   Result<> set_neighbour(const neighbour_key& key, const neighbour& entry, uint64_t flags);
   Result<neighbour> get_neighbour(const neighbour_key& key) const;
+  std::vector<neighbour_key> pending_neighbours() const;
   Result<> remove_neighbour(const neighbour_key& key);
 
   int events_map() const;

@@ -211,9 +211,7 @@ int pat_out(struct __sk_buff* skb) {
   COUNT(tag, packets_out);
   COUNT_BY(tag, bytes_out, skb->len);
   if (likely(known)) return send_to(nic1);
-  COUNT(tag, neighbour_misses);
-  report_packet(skb, kEventMiss, tag, hop, 0);
-  return TC_ACT_SHOT;
+  return hold_packet(skb, tag, hop);
 }
 
 // A session that a packet from outside belongs to: a copy, checked for its owner. 0: found.

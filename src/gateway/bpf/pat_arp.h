@@ -1,7 +1,7 @@
 // ARP on the trunk: answers for the gateway's addresses, learns who is where.
 //
-// An entry is made by the agent when it asks (pending) or by a request for our own address; a reply only ever fills an
-// entry that is there, so that nobody fills the table with answers to questions nobody asked.
+// An entry is made (pending) by the first packet that wants it, or by a request for our own address; a reply only ever
+// fills an entry that is there, so that nobody fills the table with answers to questions nobody asked.
 #pragma once
 
 #include "gateway/bpf/pat_maps.h"
@@ -63,4 +63,18 @@ static __always_inline int next_hop_mac(__u32 tag, __u32 hop, __u32 now, __u8* m
       __sync_val_compare_and_swap(&entry->state, kNeighbourValid, kNeighbourStale) == kNeighbourValid)
     report(kEventStale, tag, hop, 0, 0, 0);
   return 1;
+}
+
+// The packet waits for its next hop at the agent, who asks. Few packets for each: a flood must not keep the agent from
+// asking. An entry that nobody was told of is taken back, for nobody would ever answer it.
+__noinline int hold_packet(struct __sk_buff* skb, __u32 tag, __u32 hop) {
+  struct neighbour_key key = {.tag = tag, .address = hop};
+  struct neighbour fresh = {.state = kNeighbourPending};
+  int made = !bpf_map_update_elem(&neighbours, &key, &fresh, BPF_NOEXIST);
+  struct neighbour* entry = bpf_map_lookup_elem(&neighbours, &key);
+  COUNT(tag, neighbour_misses);
+  if (entry && entry->state == kNeighbourPending && __sync_fetch_and_add(&entry->updated, 1) >= kMaxHeldEach)
+    DROP(tag, dropped_neighbour_busy);
+  if (report_packet(skb, kEventMiss, tag, hop, 0) && made) bpf_map_delete_elem(&neighbours, &key);
+  return TC_ACT_SHOT;
 }

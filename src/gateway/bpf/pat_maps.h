@@ -72,6 +72,13 @@ struct {
 } gateway_counts SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, kTags);
+  __type(key, __u32);
+  __type(value, struct budget);
+} budgets SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, kRingBytes);
 } events SEC(".maps");
@@ -109,17 +116,34 @@ static __always_inline int protocol_index(__u8 protocol) {
   return protocol == IPPROTO_TCP ? kTcp : protocol == IPPROTO_UDP ? kUdp : kIcmp;
 }
 
-// Reports with the packet's bytes. 0: told.
+// One attachment's containers may keep the agent busy only so much. (Two processors that begin a tick together may
+// both begin it: the bound is soft by one tick's worth.)
+static __always_inline int within_budget(__u32 tag, __u32 type) {
+  __u32 now = now_ticks();
+  struct budget* budget = bpf_map_lookup_elem(&budgets, &tag);
+  if (!budget) return 0;
+  if (budget->tick != now) {
+    budget->tick = now;
+    budget->misses = 0;
+    budget->errors = 0;
+  }
+  if (type == kEventIcmp) return __sync_fetch_and_add(&budget->errors, 1) < kErrorsEachTick;
+  return __sync_fetch_and_add(&budget->misses, 1) < kMissesEachTick;
+}
+
+// Reports with the packet's bytes: of an error's cause the head, of a packet that waits all or, when it is too long to
+// wait, none. 0: told.
 __noinline int report_packet(struct __sk_buff* skb, __u32 type, __u32 tag, __u32 address, __u32 icmp) {
   __u32 length = skb->len;
-  if (length > kMaxHeldPacket) {
-    if (type != kEventIcmp) {
-      COUNT(tag, dropped_neighbour_large);
-      return -1;
-    }
-    length = 128;
+  if (!within_budget(tag, type)) {
+    COUNT(tag, dropped_over_budget);
+    return -1;
   }
-  if (length < kIpOffset + sizeof(struct iphdr)) return -1;
+  if (type == kEventIcmp && length > 128) length = 128;
+  if (length > kMaxHeldPacket) {
+    COUNT(tag, dropped_neighbour_large);
+    length = 0;
+  }
   struct packet_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) {
     COUNT(tag, dropped_ring_full);
@@ -132,7 +156,7 @@ __noinline int report_packet(struct __sk_buff* skb, __u32 type, __u32 tag, __u32
   event->head.length = length;
   event->head.icmp_type = icmp >> 8;
   event->head.icmp_code = icmp;
-  if (bpf_skb_load_bytes(skb, 0, event->data, length)) {
+  if (length >= kIpOffset && bpf_skb_load_bytes(skb, 0, event->data, length)) {
     bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
     return -1;
   }

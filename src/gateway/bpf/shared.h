@@ -111,6 +111,9 @@ enum {
   kRingTries = 8,
   kOverflowTries = 16,
   kRingBytes = 1 << 20,
+  kMaxHeldEach = 16,      // packets that may wait for one neighbour
+  kMissesEachTick = 512,  // packets of one attachment that may be handed to the agent
+  kErrorsEachTick = 100,  // ICMP errors to the containers of one attachment
   kMaxHeldPacket = 2048,  // bytes of a packet that may wait for its neighbour
 };
 
@@ -221,11 +224,19 @@ enum { kNeighbourPending = 1, kNeighbourValid = 2, kNeighbourStale = 3 };
 
 struct neighbour {
   __u32 state;
-  __u32 updated;  // tick
+  __u32 updated;  // tick; pending: how many packets were held for it
   __u8 mac[6];
   __u16 pad;
 };
 HEARTH_ASSERT_SIZE(neighbour, 16);
+
+struct budget {  // index: tag; what its containers may still make the agent do in this tick
+  __u32 tick;
+  __u32 misses;
+  __u32 errors;
+  __u32 pad;
+};
+HEARTH_ASSERT_SIZE(budget, 16);
 
 enum { kNeighbourFreshTicks = 30 };
 
@@ -306,6 +317,8 @@ HEARTH_ASSERT_SIZE(collect_args, 16);
   X(dropped_sessions_full)         \
   X(dropped_race)                  \
   X(dropped_neighbour_large)       \
+  X(dropped_neighbour_busy)        \
+  X(dropped_over_budget)           \
   X(dropped_ring_full)             \
   X(dropped_other_mac)             \
   X(dropped_other_address)         \

@@ -1,0 +1,277 @@
+// Ports and sessions: how many there are, who gets them, and when they end.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "tests/gateway/wire.h"
+
+namespace hearth::gateway::test {
+namespace {
+
+constexpr int kAllPortsOfOne = kMaxBlocksOfHost * kBlockPorts;
+
+class Ports : public Wire {
+ protected:
+  static Packet syn(uint16_t port, const std::string& destination = "10.0.0.10", uint32_t seq = 1000) {
+    Packet packet;
+    packet.protocol = 6;
+    packet.tcp_flags = kSyn;
+    packet.source_port = port;
+    packet.destination = destination;
+    packet.seq = seq;
+    packet.payload = "";
+    return packet;
+  }
+  // Opens `count` flows of one container and returns the external ports seen, in order.
+  std::vector<uint16_t> open_many(Packet packet, int count) {
+    std::vector<uint16_t> seen;
+    for (int i = 0; i < count; ++i) {
+      packet.source_port = static_cast<uint16_t>(1 + i);
+      const auto out = through(packet);
+      if (out) seen.push_back(out->source_port);
+    }
+    return seen;
+  }
+  bool wait_ticks(uint32_t count) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds((uint64_t{count} + 1) << kTickShift);
+    std::this_thread::sleep_until(end);
+    return true;
+  }
+};
+
+TEST_F(Ports, OneContainerMayUseItsWholeQuotaAndEveryPortIsItsOwn) {
+  load();
+  attach();
+  const auto seen = open_many(syn(0), kAllPortsOfOne);
+  EXPECT_EQ(seen.size(), static_cast<size_t>(kAllPortsOfOne));
+  EXPECT_EQ(std::set<uint16_t>(seen.begin(), seen.end()).size(), seen.size());
+  EXPECT_GE(*std::min_element(seen.begin(), seen.end()), 1024);
+  // Not in order, and not predictable from the one before.
+  int ascending = 0;
+  for (size_t i = 1; i < 1000; ++i) ascending += seen[i] == seen[i - 1] + 1;
+  EXPECT_LT(ascending, 100);
+}
+
+TEST_F(Ports, SixtyFourThousandConnectionsToOneDestinationFromTwoContainers) {
+  load();
+  attach();
+  Packet second = syn(0);
+  second.source = "100.64.1.1";
+  second.source_mac = "02:64:00:00:00:02";
+  const auto first_seen = open_many(syn(0), 32'000);
+  const auto second_seen = open_many(second, 32'000);
+  std::set<uint16_t> all(first_seen.begin(), first_seen.end());
+  all.insert(second_seen.begin(), second_seen.end());
+  EXPECT_EQ(all.size(), 64'000u);
+  EXPECT_EQ(counters().dropped_ports_exhausted, 0u);
+}
+
+TEST_F(Ports, ExhaustedPortsAreSharedTowardsOtherDestinationsAndRefusedToTheSame) {
+  load();
+  attach();
+  know("10.0.0.11");
+  ASSERT_EQ(open_many(syn(0), kAllPortsOfOne).size(), static_cast<size_t>(kAllPortsOfOne));
+  EXPECT_FALSE(through(syn(40'000)));
+  EXPECT_EQ(counters().dropped_ports_exhausted, 1u);
+  const auto shared = through(syn(40'001, "10.0.0.11"));
+  ASSERT_TRUE(shared);
+  EXPECT_EQ(counters().ports_shared, 1u);
+  outside(answer(*shared));
+  const auto back = seen_inside();
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->destination_port, 40'001);
+  // Another container has ports of its own.
+  Packet other = syn(5);
+  other.source = "100.64.1.1";
+  other.source_mac = "02:64:00:00:00:02";
+  EXPECT_TRUE(through(other));
+}
+
+TEST_F(Ports, AClosedConnectionsPortIsReusedWhenTheSequenceMovedOn) {
+  load();
+  attach();
+  for (int i = 0; i < kAllPortsOfOne; ++i) {
+    Packet packet = syn(static_cast<uint16_t>(1 + i));
+    inside(packet);
+    packet.tcp_flags = kReset;
+    packet.seq = 5000;
+    inside(packet);
+  }
+  drain();
+  EXPECT_FALSE(through(syn(40'000, "10.0.0.10", 4000)));
+  EXPECT_TRUE(through(syn(40'000, "10.0.0.10", 6000)));
+  EXPECT_EQ(counters().ports_reused_by_sequence, 1u);
+}
+
+TEST_F(Ports, TheSameSocketOpensAgainAfterItClosed) {
+  load();
+  attach();
+  const auto first = through(syn(5000));
+  Packet reset = syn(5000);
+  reset.tcp_flags = kReset;
+  ASSERT_TRUE(through(reset));
+  const auto again = through(syn(5000));
+  ASSERT_TRUE(first && again);
+  EXPECT_EQ(first->source_port, again->source_port);
+  Packet reply = answer(*again);
+  reply.tcp_flags = kSyn | kAck;
+  outside(reply);
+  EXPECT_TRUE(seen_inside());
+  EXPECT_EQ(pat_->collect(kTag)->sessions, 1u);
+}
+
+TEST_F(Ports, SilentSessionsEndAndUsedOnesStay) {
+  timeouts limits = default_timeouts();
+  limits.udp = 2;
+  load(limits);
+  attach();
+  const auto kept = through(Packet{});
+  Packet silent;
+  silent.source_port = 5001;
+  const auto gone = through(silent);
+  ASSERT_TRUE(kept && gone);
+  // The one is used all the time while collectors run; the other is not.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(uint64_t{6} << kTickShift);
+  while (std::chrono::steady_clock::now() < end) {
+    ASSERT_TRUE(pat_->collect(kTag));
+    ASSERT_TRUE(through(Packet{}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  outside(answer(*kept));
+  EXPECT_TRUE(seen_inside());
+  outside(answer(*gone));
+  EXPECT_FALSE(seen_inside());
+  const auto left = pat_->collect(kTag);
+  EXPECT_EQ(left->sessions, 1u);
+  EXPECT_EQ(left->mappings, 1u);
+}
+
+TEST_F(Ports, AnExpiredSessionAnswersNobodyEvenBeforeTheCollectorComes) {
+  timeouts limits = default_timeouts();
+  limits.icmp = 0;
+  load(limits);
+  attach();
+  Packet echo;
+  echo.protocol = 1;
+  const auto out = through(echo);
+  ASSERT_TRUE(out);
+  wait_ticks(1);
+  outside(answer(*out));
+  EXPECT_FALSE(seen_inside());
+  // The container's next packet begins it anew, with the same identifier outside.
+  const auto again = through(echo);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->source_port, out->source_port);
+  outside(answer(*again));
+  EXPECT_TRUE(seen_inside());
+}
+
+TEST_F(Ports, AnEstablishedConnectionOutlivesTheTransitoryTimeAndAHalfOpenOneDoesNot) {
+  timeouts limits = default_timeouts();
+  limits.tcp_transitory = 0;
+  load(limits);
+  attach();
+  const auto half = through(syn(5000));
+  const auto open = through(syn(5001));
+  Packet reply = answer(*open);
+  reply.tcp_flags = kSyn | kAck;
+  outside(reply);
+  ASSERT_TRUE(seen_inside());
+  wait_ticks(1);
+  reply.tcp_flags = kAck;
+  outside(reply);
+  EXPECT_TRUE(seen_inside());
+  Packet late = answer(*half);
+  late.tcp_flags = kSyn | kAck;
+  outside(late);
+  EXPECT_FALSE(seen_inside());
+}
+
+TEST_F(Ports, ReleaseEndsSessionsAndTheNextContainerOfTheAddressIsAnother) {
+  load();
+  attach();
+  const auto old = through(Packet{});
+  ASSERT_TRUE(old);
+  EXPECT_EQ(pat_->free_blocks(kTag), uint32_t{kBlocks - kFirstBlock - 1});
+  ASSERT_TRUE(pat_->release(kTag, htonl(0x64400100), 1));
+  EXPECT_EQ(pat_->free_blocks(kTag), uint32_t{kBlocks - kFirstBlock});
+  outside(answer(*old));
+  EXPECT_FALSE(seen_inside());
+  EXPECT_EQ(counters().dropped_released, 1u);
+  Packet fresh;
+  fresh.source_mac = "02:64:00:00:00:02";
+  const auto out = through(fresh);
+  ASSERT_TRUE(out);
+  EXPECT_NE(out->source_port / kBlockPorts, old->source_port / kBlockPorts);
+  // Blocks are given first in, first out; the old container's packets are not the new one's.
+  outside(answer(*out));
+  const auto back = seen_inside();
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->destination_mac, "02:64:00:00:00:02");
+  // A release said again, late, does not touch the new container.
+  ASSERT_TRUE(pat_->release(kTag, htonl(0x64400100), 1));
+  outside(answer(*out));
+  EXPECT_TRUE(seen_inside());
+}
+
+TEST_F(Ports, APortOfAGoneContainerIsKeptFromItsDestinationForTheHold) {
+  load();
+  attach();
+  // Every block but one is given to others; so the next container gets the gone one's.
+  const auto old = through(Packet{});
+  ASSERT_TRUE(old);
+  Packet other = syn(0);
+  other.source = "100.64.1.1";
+  other.source_mac = "02:64:00:00:00:02";
+  open_many(other, kAllPortsOfOne);
+  other.source = "100.64.1.2";
+  other.source_mac = "02:64:00:00:00:03";
+  open_many(other, (kBlocks - kFirstBlock - kMaxBlocksOfHost - 1) * kBlockPorts);
+  ASSERT_EQ(pat_->free_blocks(kTag), 0u);
+  ASSERT_TRUE(pat_->release(kTag, htonl(0x64400100), 1));
+  std::set<uint16_t> seen;
+  for (int i = 0; i < kBlockPorts; ++i) {
+    Packet fresh;
+    fresh.source_mac = "02:64:00:00:00:04";
+    fresh.source_port = static_cast<uint16_t>(7000 + i);
+    if (const auto out = through(fresh)) seen.insert(out->source_port);
+  }
+  EXPECT_EQ(seen.size(), size_t{kBlockPorts - 1});
+  EXPECT_FALSE(seen.contains(old->source_port));
+}
+
+TEST_F(Ports, ANewAgentFindsEverySessionAgain) {
+  load();
+  attach();
+  const auto out = through(Packet{});
+  ASSERT_TRUE(out);
+  pat_.reset();
+  outside(answer(*out));
+  EXPECT_TRUE(seen_inside());
+  load();
+  outside(answer(*out));
+  EXPECT_TRUE(seen_inside());
+  EXPECT_EQ(pat_->tags(), std::vector<uint32_t>{kTag});
+  EXPECT_EQ(pat_->collect(kTag)->sessions, 1u);
+}
+
+TEST_F(Ports, ARemovedAttachmentTakesItsSessionsAlong) {
+  load();
+  attach();
+  const auto out = through(Packet{});
+  ASSERT_TRUE(out);
+  ASSERT_TRUE(pat_->remove(kTag));
+  outside(answer(*out));
+  EXPECT_FALSE(seen_inside());
+  EXPECT_FALSE(through(Packet{}));
+  attach();
+  outside(answer(*out));
+  EXPECT_FALSE(seen_inside());
+}
+
+}  // namespace
+}  // namespace hearth::gateway::test
