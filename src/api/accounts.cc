@@ -119,9 +119,12 @@ Result<Accounts::Account> Accounts::decode(const store::Record& record) {
 }
 
 asio::awaitable<Result<std::unique_ptr<Accounts>>> Accounts::load(store::Registry& registry, const Config& config) {
-  AccountId default_account(config.default_account);
+  return filled(std::unique_ptr<Accounts>(new Accounts(registry, config)));
+}
+
+asio::awaitable<Result<std::unique_ptr<Accounts>>> Accounts::filled(std::unique_ptr<Accounts> accounts) {
+  AccountId default_account(accounts->config_.default_account);
   CO_TRY(check_account(default_account));
-  std::unique_ptr<Accounts> accounts(new Accounts(registry, config));
   CO_TRY(co_await accounts->read_records());
   CO_TRY(co_await accounts->ensure_operator());
   if (!accounts->contains(default_account)) CO_TRY(co_await accounts->create(default_account));

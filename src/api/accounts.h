@@ -77,6 +77,7 @@ class Accounts {
   };
 
   Accounts(store::Registry& registry, const Config& config) : registry_(registry), config_(config) {}
+  static boost::asio::awaitable<Result<std::unique_ptr<Accounts>>> filled(std::unique_ptr<Accounts> accounts);
   boost::asio::awaitable<Result<>> read_records();
   boost::asio::awaitable<Result<>> ensure_operator();
   boost::asio::awaitable<Result<>> save(AccountId id, Account account);

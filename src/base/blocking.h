@@ -16,11 +16,11 @@
 namespace hearth {
 
 template <typename Work>
-boost::asio::awaitable<std::invoke_result_t<Work>> run_blocking(boost::asio::thread_pool& pool, Work work) {
+boost::asio::awaitable<std::invoke_result_t<Work>> run_on(boost::asio::thread_pool::executor_type pool, Work work) {
   namespace asio = boost::asio;
   using Value = std::invoke_result_t<Work>;
   auto loop = co_await asio::this_coro::executor;
-  auto start = [&pool, loop, &work](auto handler) {
+  auto start = [pool, loop, &work](auto handler) {
     auto busy = asio::make_work_guard(loop);  // the loop must not end before the answer is in
     asio::post(pool, [loop, busy, work = std::move(work), handler = std::move(handler)]() mutable {
       Value value = work();
@@ -30,6 +30,11 @@ boost::asio::awaitable<std::invoke_result_t<Work>> run_blocking(boost::asio::thr
     });
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Value)>(start, asio::use_awaitable);
+}
+
+template <typename Work>
+boost::asio::awaitable<std::invoke_result_t<Work>> run_blocking(boost::asio::thread_pool& pool, Work work) {
+  return run_on(pool.get_executor(), std::move(work));
 }
 
 }  // namespace hearth
