@@ -14,7 +14,7 @@ static __always_inline void learn(__u32 tag, __u32 address, const __u8* mac, int
   if (!known && !make) return;
   int asked = known && known->state != kNeighbourValid;
   bpf_map_update_elem(&neighbours, &key, &entry, BPF_ANY);
-  if (asked) report(kEventLearned, tag, address, 0, 0, 0);
+  if (asked) report(kEventLearned, tag, address, 0, 0, BPF_RB_FORCE_WAKEUP);
 }
 
 // Answers a request for our address on the same trunk.
@@ -61,7 +61,7 @@ static __always_inline int next_hop_mac(__u32 tag, __u32 hop, __u32 now, __u8* m
   copy_mac(mac, entry->mac);
   if (unlikely(now - entry->updated > kNeighbourFreshTicks) &&
       __sync_val_compare_and_swap(&entry->state, kNeighbourValid, kNeighbourStale) == kNeighbourValid)
-    report(kEventStale, tag, hop, 0, 0, 0);
+    report(kEventStale, tag, hop, 0, 0, BPF_RB_FORCE_WAKEUP);
   return 1;
 }
 

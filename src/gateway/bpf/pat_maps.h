@@ -160,11 +160,12 @@ __noinline int report_packet(struct __sk_buff* skb, __u32 type, __u32 tag, __u32
     bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
     return -1;
   }
-  bpf_ringbuf_submit(event, 0);
+  bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
   return 0;
 }
 
-// `flags`: BPF_RB_NO_WAKEUP for what the agent may read later, 0 for what it should act on.
+// `flags`: BPF_RB_NO_WAKEUP for what the agent may read later, BPF_RB_FORCE_WAKEUP for what it should act on (without
+// force nobody is woken while something that may be read later is unread).
 static __always_inline void report(__u32 type, __u32 tag, __u32 address, __u16 port, __u32 generation, __u64 flags) {
   struct event event = {.type = type, .tag = tag, .address = address, .port = port, .generation = generation};
   if (bpf_ringbuf_output(&events, &event, sizeof(event), flags)) COUNT(tag, dropped_ring_full);
