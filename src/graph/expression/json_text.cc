@@ -48,7 +48,7 @@ class Parser {
     std::vector<Member> members;
     ++at_;
     skip_space();
-    if (take('}')) return Value::object(std::move(members));
+    if (take('}')) return plain(Value::object(std::move(members)));
     for (;;) {
       skip_space();
       if (at_ == text_.size() || text_[at_] != '"') return refuse("a member name");
@@ -60,7 +60,7 @@ class Parser {
       members.push_back({std::move(key), std::move(value)});
       skip_space();
       if (take(',')) continue;
-      if (take('}')) return Value::object(std::move(members));
+      if (take('}')) return plain(Value::object(std::move(members)));
       return refuse("',' or '}'");
     }
   }
@@ -69,15 +69,20 @@ class Parser {
     std::vector<Value> items;
     ++at_;
     skip_space();
-    if (take(']')) return Value::array(std::move(items));
+    if (take(']')) return plain(Value::array(std::move(items)));
     for (;;) {
       TRY_ASSIGN(Value value, parse(depth + 1));
       items.push_back(std::move(value));
       skip_space();
       if (take(',')) continue;
-      if (take(']')) return Value::array(std::move(items));
+      if (take(']')) return plain(Value::array(std::move(items)));
       return refuse("',' or ']'");
     }
+  }
+
+  static Value plain(Value value) {
+    value.mark_plain();
+    return value;
   }
 
   // Keys repeat from object to object: the ones seen last are shared.

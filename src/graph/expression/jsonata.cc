@@ -14,6 +14,7 @@ namespace {
 
 // Whether the value is JSON all through, so that it can be handed out as it is.
 bool is_plain(const Value& value) {
+  if (value.is_known_plain()) return true;
   if (value.is_array()) {
     return value.marks() == 0 &&
            std::ranges::all_of(value.items(), [](const Value& item) { return !item.is_undefined() && is_plain(item); });
@@ -27,6 +28,7 @@ bool is_plain(const Value& value) {
 }
 
 Value to_plain(const Value& value) {
+  if (value.is_known_plain()) return value;
   if (value.is_array()) {
     std::vector<Value> items;
     items.reserve(value.size());
@@ -128,7 +130,9 @@ Result<Value> Jsonata::evaluate(const Value& input, Bindings bindings, const Sur
   auto result = evaluator.run(input, bindings);
   if (!result) return std::unexpected(to_error(*result.error()));
   if (result->is_function()) return fail(Kind::invalid, "the expression returned a function");
-  return is_plain(*result) ? *std::move(result) : to_plain(*result);
+  Value value = is_plain(*result) ? *std::move(result) : to_plain(*result);
+  value.mark_plain();
+  return value;
 }
 
 std::vector<std::string> Jsonata::free_variables() const {

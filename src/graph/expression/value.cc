@@ -313,6 +313,15 @@ FunctionNode* Value::as_function() const {
   return type_ == Type::function ? static_cast<FunctionNode*>(node_) : nullptr;
 }
 
+bool Value::is_known_plain() const {
+  if (type_ != Type::array && type_ != Type::object) return false;
+  return marks_ == 0 && node_->plain.load(std::memory_order_relaxed);
+}
+
+void Value::mark_plain() const {
+  if (type_ == Type::array || type_ == Type::object) node_->plain.store(true, std::memory_order_relaxed);
+}
+
 ObjectData* Value::changeable_object() const { return &as_object(node_)->data; }
 
 void Value::push_back(Value item) {
@@ -325,6 +334,7 @@ void Value::push_back(Value item) {
     node = as_array(node_);
   }
   node->depth = std::max(node->depth, item.depth() + 1);
+  node->plain.store(false, std::memory_order_relaxed);
   node->items.push_back(std::move(item));
   count_array(node);
 }

@@ -34,7 +34,8 @@ struct ValueNode {
   std::atomic<uint32_t> references{1};
   uint32_t depth = 0;  // levels of arrays and objects, this one included
   Kind kind;
-  bool unfrozen = false;  // an object that a transform is still changing
+  bool unfrozen = false;           // an object that a transform is still changing
+  std::atomic<bool> plain{false};  // JSON all through, as a document has it
 };
 
 // What the evaluator's functions derive from; destroyed with the last Value that holds it.
@@ -103,6 +104,9 @@ class Value {
   Value with_marks(uint8_t marks) const;
 
   FunctionNode* as_function() const;
+  // Known to be JSON all through: no marks, functions, undefined or infinite numbers inside.
+  bool is_known_plain() const;
+  void mark_plain() const;
   const ValueNode* node() const { return holds_node() ? node_ : nullptr; }
   // The object's data, to be changed in place. REQUIRES: an object whose node is `unfrozen` or not shared.
   ObjectData* changeable_object() const;

@@ -85,6 +85,14 @@ TEST(Value, SharesUntilItIsChanged) {
   EXPECT_EQ(to_json(object), R"({"a":1})");
 }
 
+TEST(Value, ForgetsThatItIsPlainWhenItIsChanged) {
+  Value items = json("[1]");
+  EXPECT_TRUE(items.is_known_plain());
+  EXPECT_FALSE(items.with_marks(kSequence).is_known_plain());
+  items.push_back(Value());
+  EXPECT_FALSE(items.is_known_plain());
+}
+
 TEST(NumberText, PrintsAsJavaScript) {
   const std::pair<double, const char*> cases[] = {{0, "0"},
                                                   {-0.0, "0"},
