@@ -91,7 +91,7 @@ http::Response refusal_of(const Service* service, int status, std::string_view c
 }  // namespace
 
 FrontDoor::FrontDoor(asio::any_io_executor executor, Parts parts)
-    : executor_(executor), parts_(std::move(parts)), ending_(executor) {}
+    : executor_(executor), parts_(std::move(parts)), endpoints_(std::make_shared<Endpoints>(executor)) {}
 
 FrontDoor::~FrontDoor() = default;
 
@@ -127,30 +127,17 @@ std::function<void()> FrontDoor::serve_endpoint(Fd listener) {
     log::error("cannot serve a container's endpoint: {}", started.error().describe());
     return [] {};
   }
-  std::shared_ptr<http::Server> server = std::move(*started);
-  std::erase_if(endpoints_, [](const auto& endpoint) { return endpoint.expired(); });
-  endpoints_.push_back(server);
-  return [this, server] { ending_.spawn("end an endpoint", end_endpoint(server)); };
-}
-
-asio::awaitable<void> FrontDoor::end_endpoint(std::shared_ptr<http::Server> server) {
-  server->stop();
-  co_await server->join();
+  return endpoints_->add(std::move(*started));
 }
 
 void FrontDoor::stop() {
   main_->stop();
-  for (const auto& endpoint : endpoints_) {
-    if (auto server = endpoint.lock()) server->stop();
-  }
+  endpoints_->stop();
 }
 
 asio::awaitable<void> FrontDoor::join() {
   co_await main_->join();
-  for (size_t i = 0; i < endpoints_.size(); ++i) {
-    if (auto server = endpoints_[i].lock()) co_await server->join();
-  }
-  co_await ending_.join();
+  co_await endpoints_->join();
 }
 
 // The service that the head names in its credential scope, before anything is checked; nullptr when it names none.

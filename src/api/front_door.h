@@ -20,16 +20,16 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
+#include <variant>
 
 #include "api/accounts.h"
 #include "api/code_links.h"
+#include "api/endpoints.h"
 #include "api/service.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/http_server.h"
 #include "base/sigv4.h"
-#include "base/task_group.h"
 
 namespace hearth::api {
 
@@ -59,6 +59,7 @@ class FrontDoor {
   ~FrontDoor();
 
   // Serves a listening socket inside a container until the returned function is called; that of runtime/invoker.h.
+  // It may be called or dropped at any time, also when this is gone.
   std::function<void()> serve_endpoint(Fd listener);
 
   uint16_t port() const { return main_->port(); }
@@ -79,7 +80,6 @@ class FrontDoor {
   boost::asio::awaitable<http::Response> send_code(std::string token);
   boost::asio::awaitable<http::Response> reset_account(std::string query);
   boost::asio::awaitable<std::expected<Call, sigv4::Refusal>> authenticate(Door door, http::Request request);
-  boost::asio::awaitable<void> end_endpoint(std::shared_ptr<http::Server> server);
 
   std::expected<Caller, sigv4::Refusal> caller_of(Door door, const sigv4::Claim& claim) const;
   std::expected<void, sigv4::Refusal> check_claim(const sigv4::Claim& claim, const Caller& caller) const;
@@ -90,9 +90,8 @@ class FrontDoor {
   boost::asio::any_io_executor executor_;
   Parts parts_;
   sigv4::Verifier verifier_;
-  TaskGroup ending_;  // endpoints whose stop is under way
   std::unique_ptr<http::Server> main_;
-  std::vector<std::weak_ptr<http::Server>> endpoints_;
+  std::shared_ptr<Endpoints> endpoints_;
 };
 
 }  // namespace hearth::api

@@ -301,5 +301,20 @@ TEST_F(FrontDoorTest, a_containers_endpoint_serves_signed_calls_only) {
   EXPECT_EQ(get("/_hearth/health").status, 200);
 }
 
+TEST_F(FrontDoorTest, an_endpoint_may_be_ended_twice_late_or_never) {
+  open();
+  auto serve = [this] { return door_->serve_endpoint(std::move(*http::listen_tcp("127.0.0.1", 0))); };
+  auto twice = asio::post(loop_, asio::use_future(serve)).get();
+  auto late = asio::post(loop_, asio::use_future(serve)).get();
+  asio::post(loop_, asio::use_future(serve)).get();  // dropped
+  asio::post(loop_, asio::use_future(twice)).get();
+  asio::post(loop_, asio::use_future(twice)).get();
+  asio::co_spawn(loop_, stop(), asio::use_future).get();
+  asio::post(loop_, asio::use_future(late)).get();
+  auto destroy = [this] { door_.reset(); };
+  asio::post(loop_, asio::use_future(destroy)).get();
+  asio::post(loop_, asio::use_future(late)).get();
+}
+
 }  // namespace
 }  // namespace hearth::api
