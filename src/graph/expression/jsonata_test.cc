@@ -218,6 +218,14 @@ TEST(Jsonata, RefusesRegularExpressionsItCannotRead) {
   EXPECT_EQ(error_code(Jsonata::compile("//").error()), "S0301");
 }
 
+TEST(Jsonata, BoundsRangesAndPictures) {
+  EXPECT_EQ(result_of("[1..10000001]"), "D2014");
+  EXPECT_EQ(result_of("$range(1, 10000001)"), "D2014");
+  EXPECT_EQ(result_of("$length($fromMillis(0, '[Y,999999999]'))"), "1000");
+  EXPECT_EQ(result_of("$length($formatNumber(1, $pad('0.', 3000, '0')))"), "3000");
+  EXPECT_EQ(result_of("$toMillis('1', '[Y0001-" + std::string(100, '(') + "]')"), "undefined");
+}
+
 TEST(Jsonata, SurvivesWhatTheReferenceLoopsOn) {
   EXPECT_EQ(result_of("$formatNumber(0, '0.0e0')"), R"("0.0e0")");
   EXPECT_EQ(result_of("$formatNumber(-1234, '0.0e0')"), R"("-1.2e3")");
