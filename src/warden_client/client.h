@@ -44,8 +44,9 @@ class WardenClient {
   virtual void stop() = 0;
 };
 
-// call() for a reply of one type: Kind::internal when the warden answers with another.
+// call() for a reply of one type: Kind::internal when the warden answers with another. REQUIRES: `client` outlives it.
 template <typename T>
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters)
 boost::asio::awaitable<Result<T>> call_for(WardenClient& client, warden::Request request,
                                            std::chrono::milliseconds deadline) {
   auto answer = co_await client.call(std::move(request), deadline);
