@@ -1,7 +1,7 @@
 # Building: `dev build [TARGET…]`, into $HEARTH_BUILD (default build/). Sourced by ./dev.
 
-# Several build folders of one tree share the cache: the folder itself is not part of what is compiled.
-export CCACHE_NOHASHDIR=1
+# Build folders and clones share the compiler's cache: where a tree lies is not part of what is compiled.
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
 
 configure() { # configure DIR [cmake options…]
   local dir=$1
