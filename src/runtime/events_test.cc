@@ -92,7 +92,8 @@ TEST(Event, IsReadAsItWasWritten) {
   event.request_id = "1-2";
   event.function = {AccountId("000000000000"), "name"};
   event.qualifier = "$LATEST";
-  event.payload = std::string("\n{\"raw\": \"\xff\"}\n\0", 17);
+  constexpr char kRaw[] = "\n{\"raw\": \"\xff\"}\n\0x";
+  event.payload = std::string(kRaw, sizeof(kRaw) - 1);
   event.client_context = "e30=";
   const auto read = decode_event(encode_event(event));
   ASSERT_TRUE(read) << read.error().describe();

@@ -169,6 +169,36 @@ TEST_F(InvokerTest, ATimeoutIsTheSandboxesErrorAndTheContainerIsNeverUsedAgain) 
   EXPECT_NE(warden.binds[0].container, warden.binds[1].container);
 }
 
+TEST_F(InvokerTest, AnAnswerAfterTheDeadlineIsNeverTaken) {
+  const auto key = add("sleep", [](Function& f) { f.timeout_seconds = 1; });
+  EXPECT_THAT(invoke(key, "1300").payload, HasSubstr("Sandbox.Timedout"));
+  EXPECT_EQ(invoke(key, "1").payload, "1");
+  EXPECT_EQ(warden.binds.size(), 2u);
+}
+
+TEST_F(InvokerTest, HowManyWaitForAnInstanceIsBounded) {
+  stop();
+  config.concurrency = 100'000;
+  warden.make_time = 1h;
+  start();
+  const auto key = add("echo");
+  for (size_t i = 0; i <= InvokerService::kMaxWaiting; ++i) begin(key);
+  const auto last = outcomes.size() - 1;
+  run_until([&] { return done(last); });
+  ASSERT_FALSE(*outcomes[last]);
+  EXPECT_EQ(outcomes[last]->error().kind, Kind::exhausted);
+  EXPECT_FALSE(done(last - 1));
+}
+
+TEST_F(InvokerTest, ADeletedFunctionsInstancesEndAndItsCallsAreRefused) {
+  const auto key = add("echo");
+  invoke(key);
+  functions.table.erase(key);
+  invoker->replace_instances(key);
+  run_until([&] { return !warden.containers.contains(warden.binds[0].container); });
+  EXPECT_THAT(invoke(key).payload, HasSubstr("error: Function not found"));
+}
+
 TEST_F(InvokerTest, ACrashTellsHowTheRuntimeEnded) {
   const auto key = add("crash");
   auto got = invoke(key);
