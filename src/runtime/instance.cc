@@ -95,14 +95,15 @@ void Instance::begin_log(const Ticket& ticket) {
 }
 
 void Instance::finish(std::shared_ptr<Ticket> ticket, Outcome outcome) {
-  if (ticket->log_tail || outcome.failed || !log_.pipe_was_quiet()) log_.drain();
+  log_.drain();  // always: what the handler wrote belongs between START and END, and an empty pipe costs one read
   Report report{.request_id = ticket->request_id,
                 .duration_ns = nanoseconds(ticket->handed, ticket->answered),
                 .memory_mib = deployment_->function.memory_mib,
                 .peak_memory_mib = peak_memory_mib(),
                 .init_ns = std::exchange(init_ns_, 0),
                 .status = {}};
-  if (outcome.kind != "ok") report.status = outcome.kind == "timeout" ? "timeout" : "error";
+  if (outcome.kind == "timeout") report.status = "timeout";
+  if (outcome.kind == "crash") report.status = "error";
   log_.platform(end_line(ticket->request_id));
   log_.platform(report_line(report));
   used_ = true;

@@ -76,7 +76,6 @@ void InstanceLog::read() {
 
 void InstanceLog::drain() {
   static thread_local std::array<char, kReadSize> buffer;
-  more_ = false;
   // Twice what a pipe holds, so that a function that never stops writing can't keep us here.
   for (int i = 0; i < 2 && !reader_->ended; ++i) {
     const auto got = ::read(reader_->pipe.native_handle(), buffer.data(), buffer.size());
@@ -90,7 +89,6 @@ void InstanceLog::drain() {
     take({buffer.data(), static_cast<size_t>(got)});
     if (static_cast<size_t>(got) < buffer.size()) return;
   }
-  more_ = true;
 }
 
 void InstanceLog::take(std::string_view bytes) {

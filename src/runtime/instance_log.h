@@ -35,9 +35,8 @@ class InstanceLog {
   // The tail begins anew, but the first one holds what the start wrote.
   void begin(std::string_view request_id);
   void platform(std::string_view line);
-  // Reads what is in the pipe. `pipe_was_quiet()`: nothing can be there that was not seen.
+  // Reads what is in the pipe, at most twice what it can hold.
   void drain();
-  bool pipe_was_quiet() const { return !more_; }
   // Ends the invocation: its lines so far, at most kTail bytes.
   std::string end();
 
@@ -57,7 +56,6 @@ class InstanceLog {
   std::string partial_;
   std::string tail_;
   bool first_ = true;
-  bool more_ = false;
   MonotonicTime second_{};
   size_t in_second_ = 0;
   MonotonicTime tenth_{};

@@ -15,7 +15,9 @@ namespace {
 MonotonicTime now() { return std::chrono::steady_clock::now(); }
 
 // After these another container may do.
-bool worth_another(Kind kind) { return kind == Kind::unavailable || kind == Kind::conflict || kind == Kind::timeout; }
+bool worth_another(Kind kind) {
+  return kind == Kind::unavailable || kind == Kind::conflict || kind == Kind::timeout || kind == Kind::not_found;
+}
 
 }  // namespace
 
