@@ -9,7 +9,9 @@
 //
 // Numbers are printed as one line of JSON.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -179,6 +181,8 @@ int packets(const std::string& netns, const std::string& address, double seconds
 class BenchWorld {
  public:
   explicit BenchWorld(const std::string& program) {
+    // One at a time; the names on the machine are the same for all.
+    if (flock(turn_.get(), LOCK_EX) != 0) die(fail_errno("lock").error());
     options_ = {.instance = "gwb", .run_dir = "/run/gwb", .gateway_program = program, .outside_netns = "none"};
     must(gateway::FunctionNetwork::purge(options_));
     network_ = must(gateway::FunctionNetwork::open(options_));
@@ -206,6 +210,7 @@ class BenchWorld {
   }
 
  private:
+  Fd turn_{open("/tmp/hearth-gwb.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   gateway::FunctionNetwork::Options options_;
   std::unique_ptr<gateway::FunctionNetwork> network_;
 };

@@ -1,8 +1,9 @@
 // Driver: how a gateway is hosted. `netns` runs hearth-gateway as a process in a network namespace of its own; `vm`
 // boots it as PID 1 of a machine of its own. The data plane is the same.
 //
-// The function network's ends of the gateway's two NICs have fixed interface numbers (bpf/shared.h): NIC 0 carries the
-// containers' packets, NIC 1 is the trunk, both tagged by attachment.
+// The function network's end of the gateway's NIC 0, which carries the containers' packets tagged by attachment, has a
+// fixed interface number (bpf/shared.h). VPC ports end in port_netns(), with fixed numbers too: a namespace gateway has
+// them in its own, a machine has them behind a trunk.
 //
 // Single-threaded; calls may enter other network namespaces for their duration.
 #pragma once
@@ -36,6 +37,8 @@ class Driver {
   virtual bool shares_kernel() const = 0;
   // Makes what a gateway needs before it runs: its namespace or machine files, its NICs. Idempotent.
   virtual Result<> prepare(const GatewayPlace& place) = 0;
+  // The namespace of our ends of VPC ports.
+  virtual Result<Fd> port_netns(const GatewayPlace& place) = 0;
   // The running gateway, if there is one.
   virtual Result<std::optional<RunningGateway>> find(const GatewayPlace& place) = 0;
   virtual Result<RunningGateway> start(const GatewayPlace& place) = 0;

@@ -20,7 +20,6 @@ namespace hearth::gateway {
 namespace {
 
 constexpr uint32_t kNic0 = 10;  // in the gateway's namespace
-constexpr uint32_t kNic1 = 11;
 constexpr int kControlFd = 3;
 constexpr int kConnectTries = 20;  // × 50 ms: an agent that has just started holds its lock before it listens
 
@@ -43,44 +42,38 @@ class NetnsDriver final : public Driver {
   std::string_view name() const override { return "netns"; }
   bool shares_kernel() const override { return true; }
   Result<> prepare(const GatewayPlace& place) override;
+  Result<Fd> port_netns(const GatewayPlace& place) override {
+    return kernel::open_netns(names_.gateway_netns(place.id));
+  }
   Result<std::optional<RunningGateway>> find(const GatewayPlace& place) override;
   Result<RunningGateway> start(const GatewayPlace& place) override;
 
  private:
-  Result<> make_nic(const GatewayPlace& place, int netns, uint32_t which);
-
   Names names_;
   std::string program_;
   int function_netns_;
 };
 
-Result<> NetnsDriver::make_nic(const GatewayPlace& place, int netns, uint32_t which) {
-  TRY_ASSIGN(auto netlink, kernel::Netlink::open_in(function_netns_));
-  const uint32_t ifindex = kNicIfindex + 2 * place.number + which;
-  if (netlink.link(ifindex)) return {};
-  const std::string number = std::to_string(which);
-  kernel::LinkEnd near{.name = "gw" + std::to_string(place.number) + "nic" + number,
-                       .netns = -1,
-                       .ifindex = ifindex,
-                       .mac = {},
-                       .mtu = 0};
-  kernel::LinkEnd far{
-      .name = "nic" + number, .netns = netns, .ifindex = which == 0 ? kNic0 : kNic1, .mac = {}, .mtu = 0};
-  kernel::Batch batch;
-  batch.veth(near, far);
-  batch.up(ifindex);
-  TRY(netlink.run(batch));
-  TRY_ASSIGN(auto inside, kernel::Netlink::open_in(netns));
-  kernel::Batch up;
-  up.up(far.ifindex);
-  return inside.run(up);
-}
-
 Result<> NetnsDriver::prepare(const GatewayPlace& place) {
   TRY(kernel::make_directories(names_.gateway_dir()));
   TRY_ASSIGN(Fd netns, kernel::open_or_make_netns(names_.gateway_netns(place.id), kernel::disable_ipv6));
-  TRY(make_nic(place, netns.get(), 0));
-  return make_nic(place, netns.get(), 1);
+  TRY_ASSIGN(auto netlink, kernel::Netlink::open_in(function_netns_));
+  const uint32_t ifindex = kNicIfindex + 2 * place.number;
+  if (!netlink.link(ifindex)) {
+    kernel::LinkEnd near{
+        .name = "gw" + std::to_string(place.number), .netns = -1, .ifindex = ifindex, .mac = {}, .mtu = 0};
+    kernel::LinkEnd far{.name = "nic0", .netns = netns.get(), .ifindex = kNic0, .mac = {}, .mtu = 0};
+    kernel::Batch make;
+    make.veth(near, far);
+    TRY(netlink.run(make));
+  }
+  kernel::Batch batch;
+  batch.up(ifindex);
+  TRY(netlink.run(batch));
+  TRY_ASSIGN(auto inside, kernel::Netlink::open_in(netns.get()));
+  kernel::Batch up;
+  up.up(kNic0);
+  return inside.run(up);
 }
 
 Result<std::optional<RunningGateway>> NetnsDriver::find(const GatewayPlace& place) {
@@ -111,12 +104,13 @@ Result<RunningGateway> NetnsDriver::start(const GatewayPlace& place) {
   TRY_ASSIGN(auto pair, kernel::seqpacket_pair());
   std::vector<std::string> words = {program_,
                                     "--nic0=" + std::to_string(kNic0),
-                                    "--nic1=" + std::to_string(kNic1),
+                                    "--ports=" + std::to_string(kPortIfindex + kTags * place.number),
                                     "--pins=" + names_.gateway_pins(place.id),
                                     "--listen=" + names_.gateway_socket(place.id),
                                     "--lock=" + names_.gateway_lock(place.id),
                                     "--control-fd=" + std::to_string(kControlFd),
-                                    "--peer"};
+                                    "--peer",
+                                    "--preallocate"};
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

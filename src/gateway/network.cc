@@ -40,7 +40,7 @@ Result<> Network::start() {
   TRY_ASSIGN(auto host, kernel::Netlink::open());
   vpcs_ = std::make_unique<Vpcs>(names_, *programs_, std::move(host));
   TRY_ASSIGN(auto slots_netlink, kernel::Netlink::open_in(function_netns_.get()));
-  slots_ = std::make_unique<Slots>(*programs_, std::move(slots_netlink),
+  slots_ = std::make_unique<Slots>(*programs_, function_netns_.get(), std::move(slots_netlink),
                                    [this](const binding& ended, uint32_t address, std::function<void()> freed) {
                                      release_at_gateway(ended, address, std::move(freed));
                                    });
@@ -60,15 +60,18 @@ Result<> Network::find_gateways() {
   return {};
 }
 
+Result<> Network::in_function_network(const std::function<Result<>()>& work) {
+  TRY_ASSIGN(auto inside, kernel::NetnsScope::enter(function_netns_.get()));
+  return work();
+}
+
 Result<> Network::open_gateway(const GatewayId& gateway, uint32_t number, const std::string& driver) {
   TRY_ASSIGN(auto made, make_driver(driver, names_, options_.gateway_program, function_netns_.get()));
   TRY_ASSIGN(auto supervised, SupervisedGateway::open({gateway, number}, std::move(made)));
-  kernel::Batch batch;
-  const uint32_t nic0 = kNicIfindex + 2 * number;
-  for (const uint32_t nic : {nic0, nic0 + 1}) batch.clsact(nic);
-  batch.program(nic0, kernel::Batch::Hook::ingress, programs_->gateway_return(), "gateway_return");
-  batch.program(nic0 + 1, kernel::Batch::Hook::ingress, programs_->trunk_in(), "trunk_in");
-  TRY(netlink_->run(batch));
+  TRY(in_function_network([&] {
+    return kernel::attach_program(kNicIfindex + 2 * number, kernel::Hook::ingress, programs_->gateway_return(),
+                                  "gateway_return");
+  }));
   gateways_[gateway] = std::move(supervised);
   return {};
 }
@@ -195,23 +198,29 @@ Result<attachment_record> Network::plan_outside(const GatewayId& gateway) {
   return record;
 }
 
-// The pair between the function network and where the attachment leads, with port_in on our end.
+Result<kernel::Netlink> Network::port_netlink(const attachment_record& record) {
+  SupervisedGateway* gateway = gateway_numbered(record.gateway);
+  if (gateway == nullptr) return fail(Kind::unavailable, "the attachment's gateway is not there");
+  TRY_ASSIGN(Fd netns, gateway->port_netns());
+  return kernel::Netlink::open_in(netns.get());
+}
+
+// The pair between the gateway and where the attachment leads. The gateway puts its program on our end.
 Result<> Network::make_port(const attachment_record& record, const kernel::LinkEnd& far) {
   const uint32_t ifindex = kPortIfindex + kTags * record.gateway + record.tag;
-  if (!netlink_->link(ifindex)) {
+  TRY_ASSIGN(auto netlink, port_netlink(record));
+  if (!netlink.link(ifindex)) {
     kernel::LinkEnd near{
         .name = "p" + std::to_string(record.tag), .netns = -1, .ifindex = ifindex, .mac = {}, .mtu = 0};
     // Our end has the gateway's MAC: what is for the gateway arrives as "for this host".
     std::copy_n(record.mac, 6, near.mac.begin());
     kernel::Batch make;
     make.veth(near, far);
-    TRY(netlink_->run(make));
+    TRY(netlink.run(make));
   }
   kernel::Batch batch;
-  batch.clsact(ifindex);
-  batch.program(ifindex, kernel::Batch::Hook::ingress, programs_->port_in(), "port_in");
   batch.up(ifindex);
-  return netlink_->run(batch);
+  return netlink.run(batch);
 }
 
 Result<> Network::plug_port(const std::string& attachment, const attachment_record& record) {
@@ -324,10 +333,12 @@ Result<> Network::delete_attachment(const std::string& attachment) {
   }
   if (SupervisedGateway* gateway = gateway_numbered(record.gateway))
     gateway->remove_attachment(record.tag, [](Result<ControlReply>) {});
-  kernel::Batch batch;
-  batch.remove(kPortIfindex + kTags * record.gateway + record.tag);
-  auto removed = netlink_->run(batch);
-  if (!removed && removed.error().errno_value != ENODEV) return removed;
+  if (auto netlink = port_netlink(record)) {
+    kernel::Batch batch;
+    batch.remove(kPortIfindex + kTags * record.gateway + record.tag);
+    auto removed = netlink->run(batch);
+    if (!removed && removed.error().errno_value != ENODEV) return removed;
+  }
   if (attachment == kOutside && options_.outside_netns.empty() && !record.drops) TRY(undo_host(names_));
   return programs_->drop_attachment(attachment);
 }

@@ -62,6 +62,7 @@ class Network final : public FunctionNetwork {
   Result<> find_gateways();
   Result<SupervisedGateway*> gateway_of(const GatewayId& gateway);
   SupervisedGateway* gateway_numbered(uint32_t number);
+  Result<> in_function_network(const std::function<Result<>()>& work);
   Result<> open_gateway(const GatewayId& gateway, uint32_t number, const std::string& driver);
 
   Result<attachment_record> plan_attachment(const GatewayId& gateway, const std::string& attachment, const VpcId& vpc,
@@ -70,6 +71,7 @@ class Network final : public FunctionNetwork {
   Result<uint16_t> tag_for(const std::string& attachment) const;
   Result<> plug_port(const std::string& attachment, const attachment_record& record);
   Result<> plug_outside(const attachment_record& record);
+  Result<kernel::Netlink> port_netlink(const attachment_record& record);
   Result<> make_port(const attachment_record& record, const kernel::LinkEnd& far);
   Result<attachment> data_plane_of(const attachment_record& record);
   void tell_and_prove(const attachment_record& record, AttachmentDone done);

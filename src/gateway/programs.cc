@@ -215,8 +215,6 @@ Result<json::object> Programs::counters(uint32_t tag) const {
 
 int Programs::container_out() const { return bpf_program__fd(skeleton_->progs.container_out); }
 int Programs::gateway_return() const { return bpf_program__fd(skeleton_->progs.gateway_return); }
-int Programs::trunk_in() const { return bpf_program__fd(skeleton_->progs.trunk_in); }
-int Programs::port_in() const { return bpf_program__fd(skeleton_->progs.port_in); }
 int Programs::uplink_in() const { return bpf_program__fd(skeleton_->progs.uplink_in); }
 int Programs::uplink_out() const { return bpf_program__fd(skeleton_->progs.uplink_out); }
 

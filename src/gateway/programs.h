@@ -54,8 +54,6 @@ class Programs {
 
   int container_out() const;
   int gateway_return() const;
-  int trunk_in() const;
-  int port_in() const;
   int uplink_in() const;
   int uplink_out() const;
 

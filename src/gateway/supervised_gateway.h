@@ -36,6 +36,7 @@ class SupervisedGateway {
   void dispatch();
   std::optional<Time> next_deadline() const;
 
+  Result<Fd> port_netns() { return driver_->port_netns(place_); }
   const GatewayPlace& place() const { return place_; }
   const Driver& driver() const { return *driver_; }
   uint64_t restarts() const { return restarts_; }

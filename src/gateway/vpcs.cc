@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "kernel/bpf.h"
 #include "kernel/netns.h"
 
 namespace hearth::gateway {
@@ -244,9 +245,9 @@ Result<> Vpcs::attach_bridge(const VpcId& vpc, const SubnetId& subnet, const std
   kernel::Batch plug;
   if (vlan != 0) {
     TRY(programs_->put_uplink_vlan(outer.ifindex, static_cast<uint32_t>(vlan)));
-    plug.clsact(outer.ifindex);
-    plug.program(outer.ifindex, kernel::Batch::Hook::ingress, programs_->uplink_in(), "uplink_in");
-    plug.program(outer.ifindex, kernel::Batch::Hook::egress, programs_->uplink_out(), "uplink_out");
+    using kernel::Hook;
+    TRY(kernel::attach_program(outer.ifindex, Hook::ingress, programs_->uplink_in(), "uplink_in"));
+    TRY(kernel::attach_program(outer.ifindex, Hook::egress, programs_->uplink_out(), "uplink_out"));
   }
   plug.alias(outer.ifindex, subnet.str());
   plug.master(outer.ifindex, target->ifindex);

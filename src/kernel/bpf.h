@@ -25,6 +25,12 @@ std::string libbpf_words();
 
 int possible_cpus();
 
+// Traffic-control programs, at the hook itself (tcx, Linux 6.6) or, on kernels without, by a clsact filter: the hook
+// costs a packet less. One program of ours a hook; attaching replaces it under traffic. It goes with the interface.
+// REQUIRES: the thread is in the interface's network namespace.
+enum class Hook { ingress, egress };
+Result<> attach_program(uint32_t ifindex, Hook hook, int program, const std::string& name);
+
 template <typename Key, typename Value>
 Result<> map_put(int map, const Key& key, const Value& value, uint64_t flags = BPF_ANY) {
   if (bpf_map_update_elem(map, &key, &value, flags) != 0) return fail_errno("bpf_map_update_elem");

@@ -107,7 +107,11 @@ Neighbours::World Agent::world() {
             if (auto removed = pat_->remove_neighbour(key); !removed)
               std::fprintf(stderr, "hearth-gateway: %s\n", removed.error().describe().c_str());
           },
-      .send = [this](const std::string& frame) { send(options_.pat.nic1, frame); },
+      .send =
+          [this](uint32_t tag, const std::string& frame) {
+            if (options_.pat.nic1 != 0) return send(options_.pat.nic1, frame);
+            send(options_.pat.port_base + tag, untagged(frame));
+          },
   };
 }
 
@@ -115,10 +119,12 @@ void Agent::send(uint32_t nic, const std::string& frame) {
   sockaddr_ll to{};
   to.sll_family = AF_PACKET;
   to.sll_ifindex = static_cast<int>(nic);
-  to.sll_protocol = htons(ETH_P_8021Q);
-  // A full queue drops the frame, as a wire would: ARP is asked again, packets are sent again by their senders.
+  // What the frame itself says.
+  std::memcpy(&to.sll_protocol, frame.data() + 12, sizeof to.sll_protocol);
+  // A full queue or a port that has just gone drops the frame, as a wire would: ARP is asked again, packets are sent
+  // again by their senders.
   if (sendto(wire_.get(), frame.data(), frame.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&to), sizeof to) < 0 &&
-      errno != EAGAIN && errno != ENOBUFS)
+      errno != EAGAIN && errno != ENOBUFS && errno != ENXIO && errno != ENETDOWN)
     std::fprintf(stderr, "hearth-gateway: send: %s\n", std::strerror(errno));
 }
 

@@ -129,6 +129,10 @@ Result<std::string> finish_packet(std::span<const uint8_t> frame, uint32_t tag, 
   return finished;
 }
 
+std::string untagged(const std::string& frame) {
+  return frame.substr(0, 2 * kMacSize) + frame.substr(2 * kMacSize + 4);
+}
+
 Result<std::string> icmp_error(std::span<const uint8_t> frame, uint32_t tag, uint32_t from_address, uint8_t type,
                                uint8_t code) {
   if (frame.size() < ETH_HLEN) return fail(Kind::invalid, "no Ethernet frame");

@@ -17,6 +17,9 @@ std::string arp_request(uint32_t tag, const attachment& at, uint32_t target);
 // of a local container had none yet). Refuses what is no IPv4 of TCP, UDP or ICMP.
 Result<std::string> finish_packet(std::span<const uint8_t> frame, uint32_t tag, const uint8_t* destination_mac);
 
+// The frame without its tag.
+std::string untagged(const std::string& frame);
+
 // The ICMP error that `at` sends to a container about its packet `frame`, as a frame for NIC 0. Never about an ICMP
 // error, a fragment behind the first, or a packet from or to a multicast address (RFC 1812 4.3.2.7).
 Result<std::string> icmp_error(std::span<const uint8_t> frame, uint32_t tag, uint32_t from_address, uint8_t type,

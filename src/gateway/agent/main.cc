@@ -30,12 +30,15 @@ int main(int argc, char** argv) {
   std::vector<uint32_t> seconds;
   CLI::App app{"Hearth's PAT gateway; started by hearth-warden"};
   app.add_option("--nic0", options.pat.nic0, "ifindex towards the function network")->required();
-  app.add_option("--nic1", options.pat.nic1, "ifindex of the trunk")->required();
+  auto* trunk = app.add_option("--nic1", options.pat.nic1, "ifindex of the trunk");
+  auto* ports = app.add_option("--ports", options.pat.port_base, "VPC ports end here: ifindex less tag");
+  trunk->excludes(ports);
   app.add_option("--pins", options.pat.pins, "directory on a BPF file system")->required();
   app.add_option("--listen", options.listen, "path of the control socket");
   app.add_option("--lock", options.lock, "file that the living agent locks");
   app.add_option("--control-fd", options.control_fd, "a control connection that stands already");
   app.add_flag("--peer", options.pat.peer_redirect, "both NICs are veth: hand packets over without a queue");
+  app.add_flag("--preallocate", options.pat.preallocate, "take the memory of an attachment's sessions at once");
   app.add_option("--timeouts", seconds, "seconds: TCP established, transitory, UDP, ICMP, hold")->delimiter(',');
   CLI11_PARSE(app, argc, argv);
   // Packets wait for it while it asks for their next hop; without the right to be early it is late.

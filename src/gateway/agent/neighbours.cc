@@ -25,7 +25,7 @@ void Neighbours::request(const Key& key, Asked& asked, Time now) {
   const auto at = world_.attachment_of(key.first);
   if (!at) return;
   ++counters_.requests;
-  world_.send(arp_request(key.first, *at, key.second));
+  world_.send(key.first, arp_request(key.first, *at, key.second));
 }
 
 void Neighbours::missed(uint32_t tag, uint32_t address, std::span<const uint8_t> packet, Time now) {
@@ -52,7 +52,7 @@ void Neighbours::send(const Key& key, std::span<const uint8_t> packet, const nei
     return;
   }
   ++counters_.sent_after_wait;
-  world_.send(*frame);
+  world_.send(key.first, *frame);
 }
 
 void Neighbours::learned(uint32_t tag, uint32_t address) {

@@ -37,7 +37,7 @@ class Neighbours {
     std::function<std::optional<neighbour>(const neighbour_key&)> look_up;
     std::function<void(const neighbour_key&)> set_pending;  // unless an entry is there
     std::function<void(const neighbour_key&)> forget;
-    std::function<void(const std::string& frame)> send;  // on the trunk
+    std::function<void(uint32_t tag, const std::string& frame)> send;  // tagged
   };
   struct Counters {
     uint64_t requests = 0;

@@ -30,7 +30,7 @@ class NeighboursTest : public testing::Test {
         },
         .set_pending = [this](const neighbour_key& key) { table_.try_emplace(key.address, entry(kNeighbourPending)); },
         .forget = [this](const neighbour_key& key) { table_.erase(key.address); },
-        .send = [this](const std::string& frame) { sent_.push_back(frame); }};
+        .send = [this](uint32_t, const std::string& frame) { sent_.push_back(frame); }};
   }
   void answer(uint32_t address) {
     table_[address] = entry(kNeighbourValid, 9);

@@ -91,11 +91,15 @@ Result<std::unique_ptr<Pat>> Pat::open(const PatOptions& options) {
   TRY(kernel::make_directories(options.pins));
   pat_bpf* skeleton = pat_bpf__open();
   if (skeleton == nullptr) return fail_errno("open BPF object");
-  std::unique_ptr<Pat> pat(new Pat(skeleton));
+  std::unique_ptr<Pat> pat(new Pat(skeleton, options));
   skeleton->rodata->timeouts = options.limits;
   skeleton->rodata->nic0 = options.nic0;
   skeleton->rodata->nic1 = options.nic1;
+  skeleton->rodata->port_base = options.port_base;
   skeleton->rodata->peer_redirect = options.peer_redirect;
+  for (bpf_map* map : {skeleton->maps.sessions, skeleton->maps.mappings}) {
+    if (bpf_map__set_map_flags(bpf_map__inner_map(map), pat->table_flags()) != 0) return fail_errno("set map flags");
+  }
   TRY(pin_maps(skeleton, options.pins));
   if (const int error = pat_bpf__load(skeleton); error != 0) {
     const bool other_shape = error == -EINVAL && kernel::libbpf_words().find("reuse") != std::string::npos;
@@ -104,26 +108,38 @@ Result<std::unique_ptr<Pat>> Pat::open(const PatOptions& options) {
     return failure;
   }
   TRY(pat->find_tables());
-  if (options.nic0 != 0) TRY(pat->attach(options));
+  if (options.nic0 != 0) TRY(pat->attach());
   return pat;
 }
 
 Pat::~Pat() { pat_bpf__destroy(skeleton_); }
 
-Result<> Pat::attach(const PatOptions& options) {
+uint32_t Pat::table_flags() const { return options_.preallocate ? 0 : BPF_F_NO_PREALLOC; }
+
+Result<> Pat::attach() {
+  using kernel::Hook;
+  TRY(kernel::attach_program(options_.nic0, Hook::ingress, bpf_program__fd(skeleton_->progs.pat_out), "pat_out"));
   TRY_ASSIGN(auto netlink, kernel::Netlink::open());
-  using Hook = kernel::Batch::Hook;
-  for (const uint32_t nic : {options.nic0, options.nic1}) {
-    kernel::Batch qdisc;
-    qdisc.clsact(nic);
-    TRY(netlink.run(qdisc));
-  }
   kernel::Batch batch;
-  batch.program(options.nic0, Hook::ingress, bpf_program__fd(skeleton_->progs.pat_out), "pat_out");
-  batch.program(options.nic1, Hook::ingress, bpf_program__fd(skeleton_->progs.pat_in), "pat_in");
-  batch.up(options.nic0);
-  batch.up(options.nic1);
-  return netlink.run(batch);
+  batch.up(options_.nic0);
+  if (options_.nic1 != 0) {
+    TRY(kernel::attach_program(options_.nic1, Hook::ingress, bpf_program__fd(skeleton_->progs.pat_in), "pat_in"));
+    batch.up(options_.nic1);
+  }
+  TRY(netlink.run(batch));
+  for (const auto& [tag, tables] : tables_) {
+    auto attached = attach_port(tag);
+    // Its port went with its VPC; the attachment's removal is on its way.
+    if (!attached && attached.error().errno_value != ENODEV) return attached;
+  }
+  return {};
+}
+
+// Programs of a port that ends in this namespace.
+Result<> Pat::attach_port(uint32_t tag) const {
+  if (options_.port_base == 0) return {};
+  return kernel::attach_program(options_.port_base + tag, kernel::Hook::ingress,
+                                bpf_program__fd(skeleton_->progs.pat_in), "pat_in");
 }
 
 std::vector<std::pair<int, const Fd*>> Pat::places(const Tables& tables) const {
@@ -154,12 +170,12 @@ Result<> Pat::find_tables() {
 
 Result<Pat::Tables> Pat::make_tables(uint32_t tag) {
   Tables tables;
-  const uint32_t lazy = BPF_F_NO_PREALLOC;
-  TRY_ASSIGN(tables.sessions,
-             make_map(BPF_MAP_TYPE_HASH, "sessions", sizeof(session_key), sizeof(session), kMaxSessions, lazy));
-  TRY_ASSIGN(tables.mappings,
-             make_map(BPF_MAP_TYPE_HASH, "mappings", sizeof(mapping_key), sizeof(mapping), kMaxMappings, lazy));
-  TRY_ASSIGN(tables.hosts, make_map(BPF_MAP_TYPE_HASH, "hosts", sizeof(uint32_t), sizeof(host), kMaxHosts, lazy));
+  TRY_ASSIGN(tables.sessions, make_map(BPF_MAP_TYPE_HASH, "sessions", sizeof(session_key), sizeof(session),
+                                       kMaxSessions, table_flags()));
+  TRY_ASSIGN(tables.mappings, make_map(BPF_MAP_TYPE_HASH, "mappings", sizeof(mapping_key), sizeof(mapping),
+                                       kMaxMappings, table_flags()));
+  TRY_ASSIGN(tables.hosts,
+             make_map(BPF_MAP_TYPE_HASH, "hosts", sizeof(uint32_t), sizeof(host), kMaxHosts, BPF_F_NO_PREALLOC));
   TRY_ASSIGN(tables.blocks, make_map(BPF_MAP_TYPE_ARRAY, "blocks", sizeof(uint32_t), sizeof(port_block), kBlocks, 0));
   TRY_ASSIGN(tables.free_blocks, make_map(BPF_MAP_TYPE_QUEUE, "free_blocks", 0, sizeof(uint32_t), kBlocks, 0));
   TRY(fill_free_blocks(tables.free_blocks.get()));
@@ -178,6 +194,7 @@ Result<> Pat::set(uint32_t tag, const attachment& at) {
     TRY_ASSIGN(Tables made, make_tables(tag));
     tables_.emplace(tag, std::move(made));
   }
+  if (at.state == kAttachmentActive) TRY(attach_port(tag));
   return kernel::map_put(bpf_map__fd(skeleton_->maps.attachments), tag, at);
 }
 

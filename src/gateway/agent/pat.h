@@ -21,11 +21,13 @@ struct pat_bpf;
 namespace hearth::gateway {
 
 struct PatOptions {
-  std::string pins;   // directory on a BPF file system
-  uint32_t nic0 = 0;  // ifindex, in the thread's namespace
-  uint32_t nic1 = 0;
+  std::string pins;        // directory on a BPF file system
+  uint32_t nic0 = 0;       // ifindex, in the thread's namespace
+  uint32_t nic1 = 0;       // the trunk; 0: VPC ports end in this namespace
+  uint32_t port_base = 0;  // then: the port of a tag has this ifindex plus the tag
   bool peer_redirect = false;
-  timeouts limits{};  // ticks
+  bool preallocate = false;  // sessions' memory at once: 16 MiB an attachment, and faster new connections
+  timeouts limits{};         // ticks
 };
 
 // The defaults of RFC 4787, 5382 and 5508, and the hold of RFC 6888.
@@ -60,13 +62,16 @@ class Pat {
   struct Tables {
     Fd sessions, mappings, hosts, blocks, free_blocks;
   };
-  explicit Pat(pat_bpf* skeleton) : skeleton_(skeleton) {}
-  Result<> attach(const PatOptions& options);
+  Pat(pat_bpf* skeleton, PatOptions options) : skeleton_(skeleton), options_(std::move(options)) {}
+  Result<> attach();
+  Result<> attach_port(uint32_t tag) const;
+  uint32_t table_flags() const;
   Result<> find_tables();
   Result<Tables> make_tables(uint32_t tag);
   std::vector<std::pair<int, const Fd*>> places(const Tables& tables) const;
 
   pat_bpf* skeleton_;
+  PatOptions options_;
   std::map<uint32_t, Tables> tables_;
 };
 

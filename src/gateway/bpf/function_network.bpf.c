@@ -2,8 +2,6 @@
 //
 //   container_out    ingress of each slot's host end     checks, policy, tag, to the gateway's NIC 0
 //   gateway_return   ingress of the end of NIC 0         tag against the binding, to the slot
-//   trunk_in         ingress of the end of NIC 1         tag to VPC port
-//   port_in          ingress of each VPC port            VPC port to tag, to the gateway's NIC 1
 //   uplink_in/out    ends of a VPC's tie to a bridge of the host: the VLAN tag there
 //
 // Nothing is ever passed up: this namespace has no address, and every verdict is a redirect or a drop.
@@ -99,8 +97,6 @@ struct {
     COUNT(tag, field);   \
     return TC_ACT_SHOT;  \
   } while (0)
-
-static __always_inline int peer_redirect(__u32 ifindex) { return bpf_redirect_peer(ifindex, 0); }
 
 // Loopback, link-local, the function network, "this" network, multicast and above: never through a gateway.
 static __always_inline int is_forbidden(__u32 address) {
@@ -217,26 +213,7 @@ int gateway_return(struct __sk_buff* skb) {
     DROP(binding->tag, dropped_return_tag);
   if (bpf_skb_vlan_pop(skb)) DROP(tag, dropped_vlan);
   COUNT(tag, delivered);
-  return peer_redirect(ifindex);
-}
-
-SEC("tc")
-int trunk_in(struct __sk_buff* skb) {
-  __u32 gateway = (skb->ifindex - kNicIfindex) >> 1;
-  if (unlikely(!skb->vlan_present)) DROP(0, dropped_malformed);
-  __u32 port = kPortIfindex + kTags * gateway + tag_of(skb);
-  if (bpf_skb_vlan_pop(skb)) DROP(0, dropped_vlan);
-  return peer_redirect(port);
-}
-
-SEC("tc")
-int port_in(struct __sk_buff* skb) {
-  __u32 port = skb->ifindex - kPortIfindex;
-  // Frames that carry a tag of their own are not of this subnet.
-  if (unlikely(skb->vlan_present)) DROP(port & (kTags - 1), dropped_vlan);
-  __u32 trunk = kNicIfindex + 2 * (port / kTags) + 1;
-  if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), port & (kTags - 1))) DROP(0, dropped_vlan);
-  return peer_redirect(trunk);
+  return bpf_redirect_peer(ifindex, 0);
 }
 
 SEC("tc")

@@ -1,11 +1,13 @@
 // The gateway's programs: many containers' addresses and ports to one address of the VPC, and back.
 //
 //   pat_out   ingress of NIC 0: from containers     source → the attachment's address and a port of the container's
-//   pat_in    ingress of NIC 1 (trunk): from VPCs   back, for sessions only; ARP
+//   pat_in    ingress of NIC 1 (trunk) or of each   back, for sessions only; ARP
+//             VPC port: from VPCs
 //   collect   run by the agent                      ends what is over
 //
-// Packets of one attachment carry its VLAN tag on both NICs. A container's generation is in the MAC of its packets.
-// Super-packets with unfinished checksums pass as they are: the checksum helpers know them.
+// Packets of one attachment carry its VLAN tag on both NICs; where the gateway is a namespace of this host, VPC ports
+// end in it themselves (no trunk, no tag there), which saves each packet a hop. A container's generation is in the MAC
+// of its packets. Super-packets with unfinished checksums pass as they are: the checksum helpers know them.
 #include "gateway/bpf/pat_arp.h"
 #include "gateway/bpf/pat_collect.h"
 
@@ -208,9 +210,8 @@ int pat_out(struct __sk_buff* skb) {
   rewrite_ip(ip, &ip->saddr, at->address);
   copy_mac(eth->h_dest, mac);
   copy_mac(eth->h_source, at->mac);
-  COUNT(tag, packets_out);
-  COUNT_BY(tag, bytes_out, skb->len);
-  if (likely(known)) return send_to(nic1);
+  COUNT_PACKET(tag, packets_out, bytes_out, skb->len);
+  if (likely(known)) return send_to_vpc(skb, tag);
   return hold_packet(skb, tag, hop);
 }
 
@@ -244,6 +245,7 @@ static __always_inline int find_in(__u32 tag, const struct session_key* key, con
 
 static __always_inline int deliver(struct __sk_buff* skb, __u32 tag, __u32 l4_offset, int port_offset,
                                    const struct session* session) {
+  if (port_base && bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag)) DROP(tag, dropped_malformed);
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;
   struct ethhdr* eth = data;
@@ -254,9 +256,8 @@ static __always_inline int deliver(struct __sk_buff* skb, __u32 tag, __u32 l4_of
   rewrite_ip(ip, &ip->daddr, session->address);
   slot_mac(eth->h_dest, session->generation);
   slot_mac(eth->h_source, 0);
-  COUNT(tag, packets_in);
-  COUNT_BY(tag, bytes_in, skb->len);
-  return send_to(nic0);
+  COUNT_PACKET(tag, packets_in, bytes_in, skb->len);
+  return send_to_containers();
 }
 
 // An ICMP error about a packet of ours: the packet inside gets back the address and port that its sender knows.
@@ -302,9 +303,9 @@ __noinline int icmp_error_in(struct __sk_buff* skb, __u32 tag, __u32 offset) {
 
 SEC("tc")
 int pat_in(struct __sk_buff* skb) {
-  __u32 tag = tag_of(skb);
+  __u32 tag = vpc_tag(skb);
   struct attachment* at = bpf_map_lookup_elem(&attachments, &tag);
-  if (unlikely(!skb->vlan_present || !at || at->state != kAttachmentActive)) DROP(tag, dropped_no_attachment);
+  if (unlikely(is_wrongly_tagged(skb) || !at || at->state != kAttachmentActive)) DROP(tag, dropped_no_attachment);
   void* data = (void*)(long)skb->data;
   void* end = (void*)(long)skb->data_end;
   struct ethhdr* eth = data;

@@ -8,7 +8,8 @@
 
 const volatile struct timeouts timeouts = {};
 const volatile __u32 nic0 = 0;           // towards the function network
-const volatile __u32 nic1 = 0;           // the trunk
+const volatile __u32 nic1 = 0;           // the trunk; 0: VPC ports are here themselves
+const volatile __u32 port_base = 0;      // then: ifindex of a port is this plus its tag
 const volatile __u32 peer_redirect = 0;  // both are veth: hand over without a queue
 
 #define INNER_HASH(name, entries, key, value) \
@@ -83,13 +84,22 @@ struct {
   __uint(max_entries, kRingBytes);
 } events SEC(".maps");
 
-#define COUNT_BY(tag, field, amount)                                                 \
+#define COUNT(tag, field)                                                            \
   do {                                                                               \
     __u32 count_key_ = (tag);                                                        \
     struct gateway_counters* c_ = bpf_map_lookup_elem(&gateway_counts, &count_key_); \
-    if (c_) c_->field += (amount);                                                   \
+    if (c_) c_->field++;                                                             \
   } while (0)
-#define COUNT(tag, field) COUNT_BY(tag, field, 1)
+
+#define COUNT_PACKET(tag, packets, bytes, length)                                    \
+  do {                                                                               \
+    __u32 count_key_ = (tag);                                                        \
+    struct gateway_counters* c_ = bpf_map_lookup_elem(&gateway_counts, &count_key_); \
+    if (c_) {                                                                        \
+      c_->packets++;                                                                 \
+      c_->bytes += (length);                                                         \
+    }                                                                                \
+  } while (0)
 
 #define DROP(tag, field) \
   do {                   \
@@ -108,8 +118,22 @@ struct flow {
   struct session_key outside;
 };
 
-static __always_inline int send_to(__u32 ifindex) {
-  return peer_redirect ? bpf_redirect_peer(ifindex, 0) : bpf_redirect(ifindex, 0);
+// The tag of a packet from a VPC.
+static __always_inline __u32 vpc_tag(const struct __sk_buff* skb) {
+  return port_base ? skb->ifindex - port_base : tag_of(skb);
+}
+
+// Ports here carry no tags, the trunk nothing else.
+static __always_inline int is_wrongly_tagged(const struct __sk_buff* skb) { return !skb->vlan_present == !port_base; }
+
+static __always_inline int send_to_vpc(struct __sk_buff* skb, __u32 tag) {
+  if (!port_base) return peer_redirect ? bpf_redirect_peer(nic1, 0) : bpf_redirect(nic1, 0);
+  if (bpf_skb_vlan_pop(skb)) DROP(tag, dropped_malformed);
+  return bpf_redirect_peer(port_base + tag, 0);
+}
+
+static __always_inline int send_to_containers(void) {
+  return peer_redirect ? bpf_redirect_peer(nic0, 0) : bpf_redirect(nic0, 0);
 }
 
 static __always_inline int protocol_index(__u8 protocol) {

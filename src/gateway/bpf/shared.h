@@ -3,8 +3,8 @@
 // Included by C (clang -target bpf) and C++. Addresses and ports in structs are in network byte order unless a field
 // says host. Every struct has explicit padding and an asserted size. Numbers that name a device:
 //   slot            kSlotIfindex + place         place = address - kSlotBase
-//   gateway g       kNicIfindex + 2g, + 2g + 1   the function network's ends of its NIC 0 and NIC 1
-//   attachment      kPortIfindex + 4096 g + tag  the function network's end of its VPC port
+//   gateway g       kNicIfindex + 2g             the function network's end of its NIC 0
+//   attachment      kPortIfindex + 4096 g + tag  our end of its VPC port, in the gateway's namespace where it has one
 // so that no program needs a map to get from one to the other.
 #ifndef HEARTH_GATEWAY_BPF_SHARED_H_
 #define HEARTH_GATEWAY_BPF_SHARED_H_
@@ -104,7 +104,7 @@ enum {
   kBlocks = 1024,
   kMaxBlocksOfHost = 512,  // port quota of one container: 32,768
   kMaxHosts = 16384,       // containers with a block, per attachment
-  kMaxSessions = 131072,   // per attachment
+  kMaxSessions = 98304,    // per attachment
   kMaxMappings = 65536,    // per attachment
   kMaxNeighbours = 65536,
   kPortTries = 8,
