@@ -76,7 +76,7 @@ TEST_F(EventsTest, AtMostSoManyRunAtOnce) {
   config.pool_max = 4;
   start();
   const auto key = add("sleep");
-  for (size_t i = 0; i < EventWorker::kInFlight + 10; ++i) enqueue(key, "300");
+  for (size_t i = 0; i < EventWorker::kInFlight + 10; ++i) enqueue(key, "1500");
   size_t most = 0;
   run_until(
       [&] {
