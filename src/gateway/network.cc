@@ -40,7 +40,7 @@ Result<> Network::start() {
   TRY_ASSIGN(auto host, kernel::Netlink::open());
   vpcs_ = std::make_unique<Vpcs>(names_, *programs_, std::move(host));
   TRY_ASSIGN(auto slots_netlink, kernel::Netlink::open_in(function_netns_.get()));
-  slots_ = std::make_unique<Slots>(*programs_, function_netns_.get(), std::move(slots_netlink),
+  slots_ = std::make_unique<Slots>(*programs_, std::move(slots_netlink),
                                    [this](const binding& ended, uint32_t address, std::function<void()> freed) {
                                      release_at_gateway(ended, address, std::move(freed));
                                    });

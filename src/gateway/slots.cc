@@ -5,7 +5,6 @@
 
 #include <cerrno>
 
-#include "kernel/bpf.h"
 #include "kernel/netns.h"
 
 namespace hearth::gateway {
@@ -90,28 +89,20 @@ Result<Slot> Slots::make() {
     }());
     kernel::Batch batch;
     batch.veth(host, inside);
+    // By a filter: attaching at the hook itself (kernel::attach_program) waits for all readers, 10 ms and more.
+    batch.clsact(slot.ifindex);
+    batch.program(slot.ifindex, kernel::Batch::Hook::ingress, programs_->container_out(), "container_out");
+    batch.up(slot.ifindex);
     if (auto made = netlink_.run(batch); !made) {
       // The interface of a container that was not adopted (yet).
       if (made.error().errno_value == EEXIST) continue;
       return std::unexpected(made.error());
     }
-    TRY(open_host_end(slot));
     TRY(configure_inside(slot, netlink));
     places_[place] = {.use = Use::living, .generation = generation, .unconfirmed = 0};
     ++living_;
     return slot;
   }
-}
-
-// The program stands before the interface is up.
-Result<> Slots::open_host_end(const Slot& slot) {
-  {
-    TRY_ASSIGN(auto scope, kernel::NetnsScope::enter(function_netns_));
-    TRY(kernel::attach_program(slot.ifindex, kernel::Hook::ingress, programs_->container_out(), "container_out"));
-  }
-  kernel::Batch batch;
-  batch.up(slot.ifindex);
-  return netlink_.run(batch);
 }
 
 Result<> Slots::configure_inside(const Slot& slot, kernel::Netlink& inside) {

@@ -22,13 +22,9 @@ class Slots {
   // Tells the gateway of a binding that ended; `freed` when it has confirmed.
   using Release = std::function<void(const binding& ended, uint32_t address, std::function<void()> freed)>;
 
-  // REQUIRES: `programs` and `function_netns` outlive it. `netlink` is in the function network.
-  Slots(const Programs& programs, int function_netns, kernel::Netlink netlink, Release release)
-      : programs_(&programs),
-        function_netns_(function_netns),
-        netlink_(std::move(netlink)),
-        release_(std::move(release)),
-        places_(kMaxSlots) {}
+  // REQUIRES: `programs` outlives it. `netlink` is in the function network.
+  Slots(const Programs& programs, kernel::Netlink netlink, Release release)
+      : programs_(&programs), netlink_(std::move(netlink)), release_(std::move(release)), places_(kMaxSlots) {}
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
 
@@ -50,12 +46,10 @@ class Slots {
   Result<uint32_t> free_place();
   Result<> end_binding(uint32_t place);
   void free_when_confirmed(uint32_t place);
-  Result<> open_host_end(const Slot& slot);
   Result<> configure_inside(const Slot& slot, kernel::Netlink& inside);
   Result<Place*> living_place(const Slot& slot);
 
   const Programs* programs_;
-  int function_netns_;
   kernel::Netlink netlink_;
   Release release_;
   std::vector<Place> places_;

@@ -26,8 +26,9 @@ std::string libbpf_words();
 int possible_cpus();
 
 // Traffic-control programs, at the hook itself (tcx, Linux 6.6) or, on kernels without, by a clsact filter: the hook
-// costs a packet less. One program of ours a hook; attaching replaces it under traffic. It goes with the interface.
-// REQUIRES: the thread is in the interface's network namespace.
+// costs a packet less, but attaching waits for all readers of the old state (10 ms and more). One program of ours a
+// hook; attaching replaces it under traffic. It goes with the interface. REQUIRES: the thread is in the interface's
+// network namespace.
 enum class Hook { ingress, egress };
 Result<> attach_program(uint32_t ifindex, Hook hook, int program, const std::string& name);
 
