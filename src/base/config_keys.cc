@@ -91,7 +91,7 @@ const Key kKeys[] = {
     {"pool.max", IntegerKey{&Config::pool_max, 0, 65'536},
      "Most warm containers that a pool grows to on demand; 0: every cold start makes its own."},
     {"pool.runtimes", ListKey{&Config::pool_runtimes, kRuntimeRule}, "Runtimes that are warmed at start."},
-    {"hold.seconds", IntegerKey{&Config::hold_seconds, 1, 86'400}, "How long an idle instance is kept."},
+    {"hold.seconds", IntegerKey{&Config::hold_seconds, 0, 86'400}, "How long an idle instance is kept."},
     {"runtime.alias", MapKey{&Config::runtime_aliases, kRuntimeRule, kRuntimeRule},
      "Runtimes that stand for another: what a function asks for, and what it gets. `hearth runtime alias` adds more "
      "while the daemon runs."},
