@@ -48,10 +48,7 @@ sanitized_build() { # sanitized_build DIR SANITIZERS
   ln -sfn "$PWD/$HEARTH_BUILD/runtime" "$1/runtime"
 }
 
-asan_tests() {
-  sanitized_build "$HEARTH_BUILD-asan" address,undefined && unit_tests "$HEARTH_BUILD-asan" &&
-    python_tests "$HEARTH_BUILD-asan" tests/functional
-}
+asan_build() { sanitized_build "$HEARTH_BUILD-asan" address,undefined; }
 
 tsan_tests() {
   sanitized_build "$HEARTH_BUILD-tsan" thread hearth_base_test hearth_store_test hearth_runtime_test hearth_warden_client_test &&
@@ -71,7 +68,10 @@ dev_test() {
       functional | recovery | security | gateway | conformance)
         [ -n "$(ls tests/"$area"/test_*.py 2>/dev/null)" ] || continue
         run_area "$area" python_tests "$HEARTH_BUILD" "tests/$area" ;;
-      asan) run_area "address and undefined behaviour sanitizers" asan_tests ;;
+      asan)
+        run_area "build with the address and undefined behaviour sanitizers" asan_build
+        run_area "unit, sanitized" unit_tests "$HEARTH_BUILD-asan"
+        run_area "functional, sanitized" python_tests "$HEARTH_BUILD-asan" tests/functional ;;
       tsan) run_area "thread sanitizer" tsan_tests ;;
       lint) run_area lint dev_lint ;;
       *) echo "dev: no test area '$area'" >&2; return 2 ;;
