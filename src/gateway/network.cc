@@ -41,7 +41,7 @@ Result<> Network::start() {
   vpcs_ = std::make_unique<Vpcs>(names_, *programs_, std::move(host));
   TRY_ASSIGN(auto slots_netlink, kernel::Netlink::open_in(function_netns_.get()));
   slots_ = std::make_unique<Slots>(*programs_, std::move(slots_netlink),
-                                   [this](const binding& ended, uint32_t address, std::function<void()> freed) {
+                                   [this](const Binding& ended, uint32_t address, std::function<void()> freed) {
                                      release_at_gateway(ended, address, std::move(freed));
                                    });
   return find_gateways();
@@ -118,10 +118,10 @@ Result<> Network::bind(const Slot& slot, const std::string& attachment, const st
   const attachment_record& record = found->second;
   SupervisedGateway* gateway = gateway_numbered(record.gateway);
   if (gateway == nullptr) return fail(Kind::unavailable, "the attachment's gateway is not there");
-  return slots_->bind(slot, record.tag, record.gateway, gateway->driver().shares_kernel() ? kBindingPeer : 0, index);
+  return slots_->bind(slot, record.tag, record.gateway, gateway->driver().shares_kernel(), index);
 }
 
-void Network::release_at_gateway(const binding& ended, uint32_t address, std::function<void()> freed) {
+void Network::release_at_gateway(const Binding& ended, uint32_t address, std::function<void()> freed) {
   SupervisedGateway* gateway = gateway_numbered(ended.gateway);
   if (gateway == nullptr) return freed();
   ControlRequest request{.op = ControlOp::release, .at = {}};
@@ -326,9 +326,9 @@ Result<> Network::delete_attachment(const std::string& attachment) {
   const auto found = programs_->attachments().find(attachment);
   if (found == programs_->attachments().end()) return {};
   const attachment_record record = found->second;
-  for (const uint32_t ifindex : programs_->bound()) {
-    TRY_ASSIGN(const auto entry, programs_->binding_of(ifindex));
-    if (entry && entry->tag == record.tag && netlink_->link(ifindex))
+  for (const uint32_t place : programs_->bound()) {
+    const auto entry = programs_->binding_of(place);
+    if (entry && entry->tag == record.tag && netlink_->link(kSlotIfindex + place))
       return fail(Kind::conflict, "attachment " + attachment + " is in use");
   }
   if (SupervisedGateway* gateway = gateway_numbered(record.gateway))

@@ -76,7 +76,7 @@ class Network final : public FunctionNetwork {
   Result<attachment> data_plane_of(const attachment_record& record);
   void tell_and_prove(const attachment_record& record, AttachmentDone done);
   Result<> follow_mtu(const SubnetId& subnet);
-  void release_at_gateway(const binding& ended, uint32_t address, std::function<void()> freed);
+  void release_at_gateway(const Binding& ended, uint32_t address, std::function<void()> freed);
 
   Options options_;
   Names names_;

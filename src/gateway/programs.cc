@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <set>
 
@@ -56,6 +58,20 @@ Result<> check_rules(const std::vector<Rule>& egress) {
 
 }  // namespace
 
+uint64_t pack(const Binding& binding) {
+  return uint64_t{binding.generation} | uint64_t{binding.tag} << kTagShift |
+         uint64_t{binding.gateway} << kGatewayShift | uint64_t{binding.peer} << kPeerShift |
+         uint64_t{binding.policy} << kPolicyShift;
+}
+
+Binding unpack(uint64_t word) {
+  return {.generation = static_cast<uint32_t>(word),
+          .tag = static_cast<uint16_t>(word >> kTagShift & 0xfff),
+          .gateway = static_cast<uint8_t>(word >> kGatewayShift & 0xf),
+          .peer = (word >> kPeerShift & 1) != 0,
+          .policy = static_cast<uint32_t>(word >> kPolicyShift & 0x3ff)};
+}
+
 name as_name(const std::string& text) {
   name fixed{};
   std::copy_n(text.data(), std::min<size_t>(text.size(), kNameSize), fixed.text);
@@ -78,12 +94,15 @@ Result<std::unique_ptr<Programs>> Programs::open(const std::string& pins) {
   }
   if (const int error = function_network_bpf__load(skeleton); error != 0)
     return fail_errno("load function network programs (" + kernel::libbpf_words() + ")", -error);
-  programs->bindings_ = bpf_map__fd(skeleton->maps.bindings);
+  TRY(programs->map_bindings());
   TRY(programs->recall());
   return programs;
 }
 
-Programs::~Programs() { function_network_bpf__destroy(skeleton_); }
+Programs::~Programs() {
+  if (bindings_ != nullptr) munmap(bindings_, kMaxSlots * sizeof(uint64_t));
+  function_network_bpf__destroy(skeleton_);
+}
 
 Result<> Programs::recall() {
   const auto& maps = skeleton_->maps;
@@ -95,20 +114,33 @@ Result<> Programs::recall() {
                               [this](const std::string& key, uint32_t value) { policies_[key] = value; });
 }
 
-Result<> Programs::bind(uint32_t ifindex, const binding& entry) const {
-  return kernel::map_put(bindings_, ifindex, entry);
-}
-Result<> Programs::unbind(uint32_t ifindex) const { return kernel::map_remove(bindings_, ifindex); }
-
-Result<std::optional<binding>> Programs::binding_of(uint32_t ifindex) const {
-  binding entry{};
-  auto found = kernel::map_get(bindings_, ifindex, entry);
-  if (found) return entry;
-  if (found.error().kind == Kind::not_found) return std::optional<binding>();
-  return std::unexpected(found.error());
+Result<> Programs::map_bindings() {
+  void* shared = mmap(nullptr, kMaxSlots * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED,
+                      bpf_map__fd(skeleton_->maps.bindings), 0);
+  if (shared == MAP_FAILED) return fail_errno("mmap bindings");
+  bindings_ = static_cast<uint64_t*>(shared);
+  return {};
 }
 
-std::vector<uint32_t> Programs::bound() const { return kernel::map_keys<uint32_t>(bindings_); }
+void Programs::bind(uint32_t place, const Binding& binding) const {
+  std::atomic_ref(bindings_[place]).store(pack(binding), std::memory_order_release);
+}
+
+void Programs::unbind(uint32_t place) const { std::atomic_ref(bindings_[place]).store(0, std::memory_order_seq_cst); }
+
+std::optional<Binding> Programs::binding_of(uint32_t place) const {
+  const uint64_t word = std::atomic_ref(bindings_[place]).load(std::memory_order_relaxed);
+  if (word == 0) return std::nullopt;
+  return unpack(word);
+}
+
+std::vector<uint32_t> Programs::bound() const {
+  std::vector<uint32_t> places;
+  for (uint32_t place = 0; place < kMaxSlots; ++place) {
+    if (binding_of(place)) places.push_back(place);
+  }
+  return places;
+}
 
 Result<uint32_t> Programs::next_serial() const {
   const int map = bpf_map__fd(skeleton_->maps.serials);
@@ -151,8 +183,8 @@ Result<> Programs::remove_policy(const std::string& policy_name) {
   const auto found = policies_.find(policy_name);
   if (found == policies_.end()) return {};
   const uint32_t index = found->second;
-  for (const uint32_t ifindex : bound()) {
-    TRY_ASSIGN(const auto entry, binding_of(ifindex));
+  for (const uint32_t place : bound()) {
+    const auto entry = binding_of(place);
     if (entry && entry->policy == index) return fail(Kind::conflict, "policy " + policy_name + " is in use");
   }
   TRY(kernel::map_remove(bpf_map__fd(skeleton_->maps.policy_names), as_name(policy_name)));

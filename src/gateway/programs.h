@@ -22,16 +22,28 @@ struct function_network_bpf;
 
 namespace hearth::gateway {
 
+// What a slot's packets may do; see bpf/shared.h for the word it becomes.
+struct Binding {
+  uint32_t generation = 0;  // never 0
+  uint16_t tag = 0;
+  uint8_t gateway = 0;
+  bool peer = false;
+  uint32_t policy = 0;
+};
+uint64_t pack(const Binding& binding);
+Binding unpack(uint64_t word);
+
 class Programs {
  public:
   static Result<std::unique_ptr<Programs>> open(const std::string& pins);
   ~Programs();
 
   // ---- bindings
-  Result<> bind(uint32_t ifindex, const binding& entry) const;
-  Result<> unbind(uint32_t ifindex) const;
-  Result<std::optional<binding>> binding_of(uint32_t ifindex) const;
-  std::vector<uint32_t> bound() const;
+  // One store each; they can't fail. REQUIRES: place < kMaxSlots.
+  void bind(uint32_t place, const Binding& binding) const;
+  void unbind(uint32_t place) const;
+  std::optional<Binding> binding_of(uint32_t place) const;
+  std::vector<uint32_t> bound() const;  // places
   // 1…, never the same twice, also after a restart.
   Result<uint32_t> next_serial() const;
 
@@ -60,9 +72,10 @@ class Programs {
  private:
   explicit Programs(function_network_bpf* skeleton) : skeleton_(skeleton) {}
   Result<> recall();
+  Result<> map_bindings();
 
   function_network_bpf* skeleton_;
-  int bindings_ = -1;
+  uint64_t* bindings_ = nullptr;  // of kMaxSlots, shared with the programs
   std::map<std::string, attachment_record> attachments_;
   std::map<std::string, uint32_t> gateways_;
   std::map<std::string, uint32_t> policies_;

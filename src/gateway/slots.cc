@@ -41,17 +41,15 @@ void Slots::free_when_confirmed(uint32_t place) {
 }
 
 // No packet leaves once this is done; then the gateway is told.
-Result<> Slots::end_binding(uint32_t place) {
-  const uint32_t ifindex = kSlotIfindex + place;
-  TRY_ASSIGN(const auto entry, programs_->binding_of(ifindex));
-  if (!entry) return {};
-  TRY(programs_->unbind(ifindex));
+void Slots::end_binding(uint32_t place) {
+  const auto ended = programs_->binding_of(place);
+  if (!ended) return;
+  programs_->unbind(place);
   ++places_[place].unconfirmed;
-  release_(*entry, htonl(kSlotBase + place), [this, place] {
+  release_(*ended, htonl(kSlotBase + place), [this, place] {
     --places_[place].unconfirmed;
     free_when_confirmed(place);
   });
-  return {};
 }
 
 Result<uint32_t> Slots::free_place() {
@@ -59,12 +57,11 @@ Result<uint32_t> Slots::free_place() {
     const uint32_t place = cursor_;
     cursor_ = (cursor_ + 1) % kMaxSlots;
     if (places_[place].use != Use::free) continue;
-    TRY_ASSIGN(const auto entry, programs_->binding_of(kSlotIfindex + place));
-    if (!entry) return place;
+    if (!programs_->binding_of(place)) return place;
     // Somebody's who has not been adopted (yet); if he is gone, his sessions go now and the place next time.
     if (netlink_.link(kSlotIfindex + place)) continue;
     places_[place].use = Use::releasing;
-    TRY(end_binding(place));
+    end_binding(place);
   }
   return fail(Kind::exhausted, "all places of the function network are taken");
 }
@@ -75,13 +72,16 @@ Result<Slot> Slots::make() {
     TRY_ASSIGN(const uint32_t generation, programs_->next_serial());
     TRY_ASSIGN(Fd netns, kernel::make_netns());
     Slot slot = slot_at(place, generation, std::move(netns));
-    kernel::LinkEnd host{
-        .name = "s" + std::to_string(place), .netns = -1, .ifindex = slot.ifindex, .mac = kRouterMac, .mtu = kSlotMtu};
+    kernel::LinkEnd host{.name = "s" + std::to_string(place),
+                         .netns = -1,
+                         .ifindex = slot.ifindex,
+                         .mac = kRouterMac,
+                         .mtu = kContainerMtu};
     kernel::LinkEnd inside{.name = "eth0",
                            .netns = slot.netns.get(),
                            .ifindex = kInsideIfindex,
                            .mac = slot_mac(generation),
-                           .mtu = kSlotMtu};
+                           .mtu = kContainerMtu};
     TRY_ASSIGN(auto netlink, [&]() -> Result<kernel::Netlink> {
       TRY_ASSIGN(auto scope, kernel::NetnsScope::enter(slot.netns.get()));
       TRY(kernel::disable_ipv6());
@@ -139,7 +139,7 @@ Result<Slots::Place*> Slots::living_place(const Slot& slot) {
 Result<> Slots::release(Slot slot) {
   TRY(living_place(slot));
   const auto place = static_cast<uint32_t>(slot.number);
-  TRY(end_binding(place));
+  end_binding(place);
   --living_;
   slot.netns.reset();
   kernel::Batch batch;
@@ -152,20 +152,17 @@ Result<> Slots::release(Slot slot) {
   return removed;
 }
 
-Result<> Slots::bind(const Slot& slot, uint16_t tag, uint8_t gateway, uint8_t flags, uint32_t policy) {
+Result<> Slots::bind(const Slot& slot, uint16_t tag, uint8_t gateway, bool peer, uint32_t policy) {
   TRY_ASSIGN(const Place* place, living_place(slot));
-  binding entry{};
-  entry.generation = place->generation;
-  entry.tag = tag;
-  entry.gateway = gateway;
-  entry.flags = flags;
-  entry.policy = policy;
-  return programs_->bind(slot.ifindex, entry);
+  programs_->bind(static_cast<uint32_t>(slot.number),
+                  {.generation = place->generation, .tag = tag, .gateway = gateway, .peer = peer, .policy = policy});
+  return {};
 }
 
 Result<> Slots::unbind(const Slot& slot) {
   TRY(living_place(slot));
-  return end_binding(static_cast<uint32_t>(slot.number));
+  end_binding(static_cast<uint32_t>(slot.number));
+  return {};
 }
 
 }  // namespace hearth::gateway

@@ -15,12 +15,10 @@
 
 namespace hearth::gateway {
 
-constexpr uint32_t kSlotMtu = 1450;  // fits a VXLAN behind the gateway
-
 class Slots {
  public:
   // Tells the gateway of a binding that ended; `freed` when it has confirmed.
-  using Release = std::function<void(const binding& ended, uint32_t address, std::function<void()> freed)>;
+  using Release = std::function<void(const Binding& ended, uint32_t address, std::function<void()> freed)>;
 
   // REQUIRES: `programs` outlives it. `netlink` is in the function network.
   Slots(const Programs& programs, kernel::Netlink netlink, Release release)
@@ -31,7 +29,7 @@ class Slots {
   Result<Slot> make();
   Result<Slot> adopt(int64_t number, Fd netns);
   Result<> release(Slot slot);
-  Result<> bind(const Slot& slot, uint16_t tag, uint8_t gateway, uint8_t flags, uint32_t policy);
+  Result<> bind(const Slot& slot, uint16_t tag, uint8_t gateway, bool peer, uint32_t policy);
   Result<> unbind(const Slot& slot);
   size_t living() const { return living_; }
 
@@ -44,7 +42,7 @@ class Slots {
   };
 
   Result<uint32_t> free_place();
-  Result<> end_binding(uint32_t place);
+  void end_binding(uint32_t place);
   void free_when_confirmed(uint32_t place);
   Result<> configure_inside(const Slot& slot, kernel::Netlink& inside);
   Result<Place*> living_place(const Slot& slot);

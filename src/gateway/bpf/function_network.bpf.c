@@ -10,10 +10,11 @@
 char LICENSE[] SEC("license") = "GPL";
 
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, kMaxSlots);
+  __uint(map_flags, BPF_F_MMAPABLE);
   __type(key, __u32);
-  __type(value, struct binding);
+  __type(value, __u64);
 } bindings SEC(".maps");
 
 // Sizes, not types: clang leaves structs that only an inner map names out of BTF.
@@ -144,8 +145,8 @@ __noinline int policy_allows(struct verdict_key* key) {
   return scan.allowed;
 }
 
-static __always_inline int check_policy(const struct binding* binding, const struct iphdr* ip, void* end) {
-  struct verdict_key key = {.policy = binding->policy, .address = bpf_ntohl(ip->daddr), .protocol = ip->protocol};
+static __always_inline int check_policy(__u32 policy, const struct iphdr* ip, void* end) {
+  struct verdict_key key = {.policy = policy, .address = bpf_ntohl(ip->daddr), .protocol = ip->protocol};
   if (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) {
     // A fragment without ports matches rules for the whole protocol only.
     if (!(ip->frag_off & bpf_htons(0x1fff))) {
@@ -157,12 +158,22 @@ static __always_inline int check_policy(const struct binding* binding, const str
   return policy_allows(&key);
 }
 
+// 0: nothing leaves and nothing arrives.
+static __always_inline __u64 binding_of(__u32 place) {
+  volatile __u64* word = bpf_map_lookup_elem(&bindings, &place);
+  return word ? *word : 0;
+}
+
+static __always_inline __u32 tag_in(__u64 binding) { return (binding >> kTagShift) & 0xfff; }
+static __always_inline __u32 gateway_in(__u64 binding) { return (binding >> kGatewayShift) & 0xf; }
+static __always_inline __u32 policy_in(__u64 binding) { return (binding >> kPolicyShift) & 0x3ff; }
+
 SEC("tc")
 int container_out(struct __sk_buff* skb) {
-  __u32 ifindex = skb->ifindex;
-  struct binding* binding = bpf_map_lookup_elem(&bindings, &ifindex);
+  __u32 place = skb->ifindex - kSlotIfindex;
+  __u64 binding = binding_of(place);
   if (unlikely(!binding)) DROP(0, dropped_unbound);
-  __u32 tag = binding->tag;
+  __u32 tag = tag_in(binding);
   if (unlikely(skb->vlan_present)) DROP(tag, dropped_vlan);
 
   void* data = (void*)(long)skb->data;
@@ -181,17 +192,16 @@ int container_out(struct __sk_buff* skb) {
     DROP(tag, dropped_other_protocol);
   }
   __u32 generation;
-  if (unlikely(!is_slot_mac(eth->h_source, &generation) || generation != binding->generation))
+  if (unlikely(!is_slot_mac(eth->h_source, &generation) || generation != (__u32)binding))
     DROP(tag, dropped_spoofed_mac);
-  if (unlikely(ip->saddr != bpf_htonl(kSlotBase + ifindex - kSlotIfindex))) DROP(tag, dropped_spoofed_address);
+  if (unlikely(ip->saddr != bpf_htonl(kSlotBase + place))) DROP(tag, dropped_spoofed_address);
   if (unlikely(ip->version != 4 || ip->ihl < 5)) DROP(tag, dropped_malformed);
   if (unlikely(is_forbidden(bpf_ntohl(ip->daddr)))) DROP(tag, dropped_forbidden_destination);
-  if (binding->policy && !check_policy(binding, ip, end)) DROP(tag, dropped_policy);
+  if (policy_in(binding) && !check_policy(policy_in(binding), ip, end)) DROP(tag, dropped_policy);
 
   if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag)) DROP(tag, dropped_vlan);
-  COUNT(tag, sent);
-  __u32 nic = kNicIfindex + 2 * binding->gateway;
-  return binding->flags & kBindingPeer ? bpf_redirect_peer(nic, 0) : bpf_redirect(nic, 0);
+  __u32 nic = kNicIfindex + 2 * gateway_in(binding);
+  return binding >> kPeerShift & 1 ? bpf_redirect_peer(nic, 0) : bpf_redirect(nic, 0);
 }
 
 SEC("tc")
@@ -204,16 +214,14 @@ int gateway_return(struct __sk_buff* skb) {
     DROP(0, dropped_malformed);
   __u32 place = bpf_ntohl(ip->daddr) - kSlotBase;
   if (unlikely(place >= kMaxSlots)) DROP(0, dropped_return_unbound);
-  __u32 ifindex = kSlotIfindex + place;
-  struct binding* binding = bpf_map_lookup_elem(&bindings, &ifindex);
+  __u64 binding = binding_of(place);
   __u32 generation;
   if (unlikely(!binding)) DROP(0, dropped_return_unbound);
   __u32 tag = tag_of(skb);
-  if (unlikely(!is_slot_mac(eth->h_dest, &generation) || generation != binding->generation || tag != binding->tag))
-    DROP(binding->tag, dropped_return_tag);
+  if (unlikely(!is_slot_mac(eth->h_dest, &generation) || generation != (__u32)binding || tag != tag_in(binding)))
+    DROP(tag_in(binding), dropped_return_tag);
   if (bpf_skb_vlan_pop(skb)) DROP(tag, dropped_vlan);
-  COUNT(tag, delivered);
-  return bpf_redirect_peer(ifindex, 0);
+  return bpf_redirect_peer(kSlotIfindex + place, 0);
 }
 
 SEC("tc")

@@ -48,6 +48,11 @@ static __always_inline __u32 tag_of(const struct __sk_buff* skb) { return skb->v
 
 static __always_inline __u32 now_ticks(void) { return bpf_ktime_get_coarse_ns() >> kTickShift; }
 
+struct mac {
+  __u8 bytes[ETH_ALEN];
+  __u16 pad;
+};
+
 static __always_inline void copy_mac(__u8* to, const __u8* from) { __builtin_memcpy(to, from, ETH_ALEN); }
 
 static __always_inline int same_mac(const __u8* a, const __u8* b) {

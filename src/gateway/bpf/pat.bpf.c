@@ -124,8 +124,9 @@ static __always_inline int follow_out(struct session* session, const struct flow
   return 1;
 }
 
-// Finds or makes the flow's session; flow->outside.port is the port to use.
-static __always_inline int find_out(struct flow* flow, const struct l4* l4) {
+// Finds or makes the flow's session; flow->outside.port is the port to use. Fills in the next hop's
+// MAC when it is known.
+static __always_inline int find_out(struct flow* flow, const struct l4* l4, __u32 hop, struct mac* mac, int* known) {
   __u32 tag = flow->tag;
   void* mapping_table = bpf_map_lookup_elem(&mappings, &tag);
   void* session_table = bpf_map_lookup_elem(&sessions, &tag);
@@ -134,7 +135,10 @@ static __always_inline int find_out(struct flow* flow, const struct l4* l4) {
   if (likely(mapping && mapping->generation == flow->generation && !(mapping->refs & kMappingDead))) {
     flow->outside.port = mapping->port;
     struct session* session = bpf_map_lookup_elem(session_table, &flow->outside);
-    if (likely(session && follow_out(session, flow, l4))) return kMapped;
+    if (likely(session && follow_out(session, flow, l4))) {
+      *known = session_hop_mac(session, tag, hop, flow->now, mac);
+      return kMapped;
+    }
     return extend_mapping(flow, mapping);
   }
   int made = make_mapping(flow);
@@ -183,17 +187,19 @@ int pat_out(struct __sk_buff* skb) {
   flow.outside.protocol = l4.protocol;
   flow.state = tcp_bits_out(&l4);
   flow.seq = l4.seq;
-  int found = find_out(&flow, &l4);
+  __u32 hop = (destination & at->mask) == at->network ? destination : at->router;
+  struct mac mac = {};
+  int known = -1;
+  int found = find_out(&flow, &l4, hop, &mac, &known);
   if (unlikely(found == kRaced)) DROP(tag, dropped_race);
   if (unlikely(found != kMapped)) {
     report_packet(skb, kEventIcmp, tag, 0, ICMP_DEST_UNREACH << 8 | 13);
     DROP(tag, dropped_ports_exhausted);
   }
 
-  __u32 hop = (destination & at->mask) == at->network ? destination : at->router;
-  __u8 mac[ETH_ALEN] = {};
-  int known = next_hop_mac(tag, hop, flow.now, mac);
-  if (unlikely((l4.tcp_flags & kTcpSyn) && clamp_mss(skb, l4.offset, l4.tcp_words, at->mtu - 40)))
+  if (unlikely(known < 0)) known = next_hop_mac(tag, hop, flow.now, &mac);
+  if (unlikely((l4.tcp_flags & kTcpSyn) && at->mtu < kContainerMtu &&
+               clamp_mss(skb, l4.offset, l4.tcp_words, at->mtu - 40)))
     DROP(tag, dropped_malformed);
   if (fix_sum(skb, &l4, source, at->address, l4.source, flow.outside.port)) DROP(tag, dropped_malformed);
 
@@ -208,7 +214,7 @@ int pat_out(struct __sk_buff* skb) {
   else
     *(__be16*)ports = flow.outside.port;
   rewrite_ip(ip, &ip->saddr, at->address);
-  copy_mac(eth->h_dest, mac);
+  copy_mac(eth->h_dest, mac.bytes);
   copy_mac(eth->h_source, at->mac);
   COUNT_PACKET(tag, packets_out, bytes_out, skb->len);
   if (likely(known)) return send_to_vpc(skb, tag);
@@ -337,7 +343,8 @@ int pat_in(struct __sk_buff* skb) {
   int found = find_in(tag, &key, &l4, now_ticks(), 1, &session);
   if (unlikely(found == -2)) DROP(tag, dropped_released);
   if (unlikely(found)) DROP(tag, dropped_no_session);
-  if (unlikely((l4.tcp_flags & kTcpSyn) && clamp_mss(skb, l4.offset, l4.tcp_words, at->mtu - 40)))
+  if (unlikely((l4.tcp_flags & kTcpSyn) && at->mtu < kContainerMtu &&
+               clamp_mss(skb, l4.offset, l4.tcp_words, at->mtu - 40)))
     DROP(tag, dropped_malformed);
   if (fix_sum(skb, &l4, at->address, session.address, l4.destination, session.port)) DROP(tag, dropped_malformed);
   return deliver(skb, tag, l4.offset, port_offset, &session);

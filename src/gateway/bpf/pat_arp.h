@@ -54,14 +54,27 @@ __noinline int handle_arp(struct __sk_buff* skb, __u32 tag, struct attachment* a
 }
 
 // MAC of the next hop. 0: not known now.
-static __always_inline int next_hop_mac(__u32 tag, __u32 hop, __u32 now, __u8* mac) {
+__noinline int next_hop_mac(__u32 tag, __u32 hop, __u32 now, struct mac* mac) {
+  if (!mac) return 0;
   struct neighbour_key key = {.tag = tag, .address = hop};
   struct neighbour* entry = bpf_map_lookup_elem(&neighbours, &key);
   if (!entry || entry->state == kNeighbourPending) return 0;
-  copy_mac(mac, entry->mac);
+  copy_mac(mac->bytes, entry->mac);
   if (unlikely(now - entry->updated > kNeighbourFreshTicks) &&
       __sync_val_compare_and_swap(&entry->state, kNeighbourValid, kNeighbourStale) == kNeighbourValid)
     report(kEventStale, tag, hop, 0, 0, BPF_RB_FORCE_WAKEUP);
+  return 1;
+}
+
+// The same, kept in the session for a tick: a neighbour that moves is followed within a second.
+static __always_inline int session_hop_mac(struct session* session, __u32 tag, __u32 hop, __u32 now, struct mac* mac) {
+  if (likely(session->mac_tick == now + 1)) {
+    copy_mac(mac->bytes, session->mac);
+    return 1;
+  }
+  if (!next_hop_mac(tag, hop, now, mac)) return 0;
+  copy_mac(session->mac, mac->bytes);
+  session->mac_tick = now + 1;
   return 1;
 }
 

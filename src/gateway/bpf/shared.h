@@ -34,17 +34,15 @@ enum {
 
 // ---- function network -----------------------------------------------------------------------------------------
 
-enum { kBindingPeer = 1 };  // the gateway is a namespace of this host: hand over without a queue
-
-struct binding {     // key: ifindex of the slot's host end. Present: packets may leave
-  __u32 generation;  // serial of the slot, also the low four bytes of its MAC
-  __u16 tag;
-  __u8 gateway;
-  __u8 flags;
-  __u32 policy;  // index into the policies, 0: all egress
-  __u32 pad;
-};
-HEARTH_ASSERT_SIZE(binding, 16);
+// A binding is one 64-bit word of an array that the warden maps into its memory: one store binds a slot, one unbinds
+// it, and a program sees all of it or nothing. Index: place. 0: nothing leaves.
+//
+//   bits 0–31   generation: serial of the slot, also the low four bytes of its MAC; never 0
+//   bits 32–43  tag
+//   bits 44–47  gateway
+//   bit  48     the gateway is a namespace of this host: hand over without a queue
+//   bits 49–58  policy, 0: all egress
+enum { kTagShift = 32, kGatewayShift = 44, kPeerShift = 48, kPolicyShift = 49 };
 
 struct policy_rule {
   __u32 address;  // host order
@@ -116,6 +114,8 @@ enum {
   kErrorsEachTick = 100,  // ICMP errors to the containers of one attachment
   kMaxHeldPacket = 2048,  // bytes of a packet that may wait for its neighbour
 };
+
+enum { kContainerMtu = 1450 };  // fits a VXLAN behind the gateway
 
 enum { kTickShift = 30 };  // a tick is 2^30 ns of CLOCK_MONOTONIC_COARSE
 
@@ -204,8 +204,12 @@ struct session {
   __u16 pad;
   __u32 used;       // tick of the last packet that counts
   __u32 final_seq;  // TCP, host order: behind the container's FIN or RST; 0: none seen
+  __u8 mac[6];      // of the next hop, in the tick before mac_tick
+  __u16 pad2;
+  __u32 mac_tick;
+  __u32 pad3;
 };
-HEARTH_ASSERT_SIZE(session, 24);
+HEARTH_ASSERT_SIZE(session, 40);
 
 struct timeouts {  // ticks
   __u32 tcp_established;
@@ -279,8 +283,6 @@ HEARTH_ASSERT_SIZE(collect_args, 16);
 // ---- counters: one struct a CPU and tag ------------------------------------------------------------------------
 
 #define HEARTH_SLOT_COUNTERS(X)    \
-  X(sent)                          \
-  X(delivered)                     \
   X(dropped_unbound)               \
   X(dropped_malformed)             \
   X(dropped_vlan)                  \
