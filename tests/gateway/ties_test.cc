@@ -1,0 +1,229 @@
+// Ties to real networks: bridges with and without VLAN, VXLAN, and the host's default route. The "host" of each test is
+// a namespace of its own, so that nothing of the machine's is touched.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "kernel/netlink.h"
+#include "kernel/netns.h"
+#include "tests/gateway/world.h"
+
+namespace hearth::gateway::test {
+namespace {
+
+class Ties : public World {
+ protected:
+  void SetUp() override {
+    host_ = std::move(*kernel::make_netns());
+    inside_ = std::make_unique<kernel::NetnsScope>(std::move(*kernel::NetnsScope::enter(host_.get())));
+    auto netlink = kernel::Netlink::open();
+    kernel::Batch batch;
+    batch.up(1);
+    ASSERT_TRUE(netlink->run(batch));
+    ASSERT_TRUE(kernel::disable_ipv6());
+    World::SetUp();
+  }
+  void TearDown() override {
+    World::TearDown();
+    inside_.reset();
+  }
+
+  void add_bridge(const std::string& name) {
+    auto netlink = kernel::Netlink::open();
+    kernel::Batch batch;
+    batch.bridge(name);
+    batch.up(name);
+    const auto made = netlink->run(batch);
+    ASSERT_TRUE(made) << made.error().describe();
+  }
+  // A namespace behind a pair: `near` in the host's namespace, eth0 with `address` there.
+  Fd add_far(const std::string& near, uint32_t address, int prefix_length) {
+    Fd far = std::move(*kernel::make_netns());
+    auto netlink = kernel::Netlink::open();
+    kernel::Batch batch;
+    batch.veth({.name = near}, {.name = "eth0", .netns = far.get(), .ifindex = 2});
+    batch.up(near);
+    EXPECT_TRUE(netlink->run(batch));
+    auto inside = kernel::Netlink::open_in(far.get());
+    kernel::Batch setup;
+    setup.up(1);
+    setup.up(2);
+    setup.address(2, address, prefix_length);
+    EXPECT_TRUE(inside->run(setup));
+    return far;
+  }
+  void keep(const Fd& netns) {
+    ASSERT_TRUE(kernel::forget_netns("/run/netns/gwt-far"));
+    ASSERT_TRUE(kernel::keep_netns(netns.get(), "/run/netns/gwt-far"));
+  }
+
+  Fd host_;
+  std::unique_ptr<kernel::NetnsScope> inside_;
+};
+
+TEST_F(Ties, AHostBehindABridgeIsReachedUntilItIsDetached) {
+  const Tenant red = make_tenant("red");
+  add_bridge("br0");
+  const Fd far = add_far("port0", 0x0a000032, 24);  // 10.0.0.50
+  keep(far);
+  {
+    auto netlink = kernel::Netlink::open();
+    kernel::Batch batch;
+    batch.master(netlink->link("port0")->ifindex, netlink->link("br0")->ifindex);
+    ASSERT_TRUE(netlink->run(batch));
+  }
+  const Server server("/run/netns/gwt-far", "far");
+  const auto tied = net().attach_bridge(red.vpc, red.subnet, "br0", 0);
+  ASSERT_TRUE(tied) << tied.error().describe();
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.50"), "far 10.0.0.4");
+  ASSERT_TRUE(net().detach_vpc(red.vpc, red.subnet));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.50"), "");
+  EXPECT_EQ(net().attach_bridge(red.vpc, red.subnet, "no-bridge", 0).error().kind, Kind::not_found);
+  EXPECT_EQ(net().attach_bridge(red.vpc, red.subnet, "br0", 4095).error().kind, Kind::invalid);
+  ASSERT_TRUE(kernel::forget_netns("/run/netns/gwt-far"));
+}
+
+TEST_F(Ties, OneVlanJoinsTwoVpcsAndAnotherDoesNot) {
+  const Tenant red = make_tenant("red");
+  const Tenant blue = make_tenant("blue", "10.0.0.0/24", "10.0.0.20", "10.0.0.5");
+  add_bridge("br0");
+  ASSERT_TRUE(net().attach_bridge(red.vpc, red.subnet, "br0", 5));
+  ASSERT_TRUE(net().attach_bridge(blue.vpc, blue.subnet, "br0", 6));
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.20"), "");
+  ASSERT_TRUE(net().attach_bridge(blue.vpc, blue.subnet, "br0", 5));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.20"), "blue 10.0.0.4");
+}
+
+TEST_F(Ties, AHostBehindAVxlanIsReachedWithAClampedMss) {
+  const Tenant red = make_tenant("red");
+  const Fd far = add_far("under0", 0xc0a84d02, 24);  // 192.168.77.2
+  keep(far);
+  {
+    auto netlink = kernel::Netlink::open();
+    kernel::Batch batch;
+    batch.address(netlink->link("under0")->ifindex, 0xc0a84d01, 24);
+    ASSERT_TRUE(netlink->run(batch));
+    auto there = kernel::Netlink::open_in(far.get());
+    kernel::Batch vxlan;
+    vxlan.vxlan({.name = "vx0"}, 4711, 0xc0a84d01, 4789);
+    vxlan.up("vx0");
+    ASSERT_TRUE(there->run(vxlan));
+    kernel::Batch address;
+    address.address(there->link("vx0")->ifindex, 0x0a00003c, 24);  // 10.0.0.60
+    ASSERT_TRUE(there->run(address));
+  }
+  const Server server("/run/netns/gwt-far", "far");
+  const auto tied = net().attach_vxlan(red.vpc, red.subnet, 4711, "192.168.77.2");
+  ASSERT_TRUE(tied) << tied.error().describe();
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  const Connection made = connect_from(slot.netns.get(), "10.0.0.60", 7000);
+  ASSERT_EQ(made.error, 0);
+  EXPECT_EQ(read_some(made.socket.get()), "far 10.0.0.4");
+  // Full-sized segments there and back.
+  const std::string text(20'000, 'v');
+  ASSERT_EQ(send(made.socket.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  std::string back;
+  for (std::string part; !(part = read_some(made.socket.get())).empty();) {
+    back += part;
+    if (back.size() == text.size()) break;
+  }
+  EXPECT_EQ(back, text);
+  ASSERT_TRUE(net().detach_vpc(red.vpc, red.subnet));
+  EXPECT_EQ(net().attach_vxlan(red.vpc, red.subnet, 0, "192.168.77.2").error().kind, Kind::invalid);
+  EXPECT_EQ(net().attach_vxlan(red.vpc, red.subnet, 1, "nowhere").error().kind, Kind::invalid);
+  ASSERT_TRUE(kernel::forget_netns("/run/netns/gwt-far"));
+}
+
+TEST_F(Ties, OutsideGoesByTheHostsRouteAndNeverToTheHost) {
+  close();
+  ASSERT_TRUE(FunctionNetwork::purge(options_));
+  options_.outside_netns = "";
+  const Fd far = add_far("up0", 0xc0000202, 24);  // 192.0.2.2
+  keep(far);
+  {
+    auto netlink = kernel::Netlink::open();
+    kernel::Batch batch;
+    const uint32_t up0 = netlink->link("up0")->ifindex;
+    batch.address(up0, 0xc0000201, 24);
+    batch.default_route(up0, 0xc0000202);
+    ASSERT_TRUE(netlink->run(batch));
+    auto there = kernel::Netlink::open_in(far.get());
+    kernel::Batch address;
+    address.address(1, 0x08080808, 32);  // 8.8.8.8
+    ASSERT_TRUE(there->run(address));
+  }
+  ASSERT_TRUE(kernel::write_sysctl("net/ipv4/ip_forward", "0"));
+  open();
+  ASSERT_TRUE(net().ensure_gateway(gateway_, "auto"));
+  AttachmentInfo info;
+  net().ensure_outside(gateway_, [&](Result<AttachmentInfo> result) {
+    ASSERT_TRUE(result) << result.error().describe();
+    info = *result;
+  });
+  for (int i = 0; i < 200 && info.tag == 0; ++i) pump(10);
+  EXPECT_TRUE(info.proven);
+  const Server server("/run/netns/gwt-far", "world");
+  const Fd on_host = socket_in(host_.get(), AF_INET, SOCK_STREAM);
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  any.sin_port = htons(9120);
+  ASSERT_EQ(bind(on_host.get(), reinterpret_cast<sockaddr*>(&any), sizeof any), 0);
+  ASSERT_EQ(listen(on_host.get(), 8), 0);
+
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, "outside", ""));
+  EXPECT_EQ(greeting(slot.netns.get(), "8.8.8.8"), "world 192.0.2.1");
+  EXPECT_EQ(ask_udp(slot.netns.get(), "192.0.2.2"), "world 192.0.2.1");
+  EXPECT_NE(connect_from(slot.netns.get(), "192.0.2.1", 9120, 300).error, 0);
+  EXPECT_NE(connect_from(slot.netns.get(), "100.127.255.1", 9120, 300).error, 0);
+  // The world does not get in either.
+  EXPECT_NE(connect_from(far.get(), "100.127.255.2", 9120, 300).error, 0);
+  EXPECT_EQ(*kernel::read_sysctl("net/ipv4/ip_forward"), "1");
+
+  close();
+  const auto purged = FunctionNetwork::purge(options_);
+  ASSERT_TRUE(purged) << purged.error().describe();
+  EXPECT_EQ(*kernel::read_sysctl("net/ipv4/ip_forward"), "0");
+  FILE* tables = popen("nft list tables", "r");
+  char line[256] = "";
+  const bool any_table = fgets(line, sizeof line, tables) != nullptr;
+  pclose(tables);
+  EXPECT_FALSE(any_table) << line;
+  ASSERT_TRUE(kernel::forget_netns("/run/netns/gwt-far"));
+}
+
+TEST_F(Ties, WhatIsInUseIsNotDeletedAndWhatIsNotIs) {
+  Tenant red = make_tenant("red");
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  EXPECT_EQ(net().delete_attachment(red.attachment).error().kind, Kind::conflict);
+  EXPECT_EQ(net().delete_subnet(red.vpc, red.subnet).error().kind, Kind::conflict);
+  EXPECT_EQ(net().delete_vpc(red.vpc).error().kind, Kind::conflict);
+  EXPECT_EQ(net().add_vpc_host(red.vpc, red.subnet, "gwt-other", "10.0.0.4").error().kind, Kind::conflict);
+  EXPECT_EQ(net().add_vpc_host(red.vpc, red.subnet, red.host, "10.0.0.11").error().kind, Kind::conflict);
+  EXPECT_EQ(net().add_vpc_host(red.vpc, red.subnet, "gwt-other", "10.0.1.4").error().kind, Kind::invalid);
+  EXPECT_EQ(net().ensure_subnet(red.vpc, red.subnet, "10.0.0.0/25").error().kind, Kind::conflict);
+  // Said again they change nothing.
+  EXPECT_TRUE(net().ensure_subnet(red.vpc, red.subnet, "10.0.0.0/24"));
+  EXPECT_TRUE(net().add_vpc_host(red.vpc, red.subnet, red.host, "10.0.0.10"));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+
+  ASSERT_TRUE(net().unbind(slot));
+  EXPECT_TRUE(net().delete_attachment(red.attachment));
+  EXPECT_TRUE(net().delete_attachment(red.attachment));
+  red.server.reset();
+  EXPECT_TRUE(net().delete_vpc_host(red.host));
+  EXPECT_TRUE(net().delete_subnet(red.vpc, red.subnet));
+  EXPECT_TRUE(net().delete_vpc(red.vpc));
+  // And all of it can be made once more.
+  const Tenant again = make_tenant("red");
+  ASSERT_TRUE(net().bind(slot, again.attachment, ""));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+}
+
+}  // namespace
+}  // namespace hearth::gateway::test
