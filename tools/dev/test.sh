@@ -52,7 +52,7 @@ asan_build() { sanitized_build "$HEARTH_BUILD-asan" address,undefined; }
 
 tsan_tests() {
   sanitized_build "$HEARTH_BUILD-tsan" thread hearth_base_test hearth_store_test hearth_runtime_test hearth_warden_client_test &&
-    ctest --test-dir "$HEARTH_BUILD-tsan" --output-on-failure -R '^(base|store|runtime|warden_client)$'
+    TSAN_OPTIONS="suppressions=$PWD/tools/dev/tsan.supp" ctest --test-dir "$HEARTH_BUILD-tsan" --output-on-failure -R '^(base|store|runtime|warden_client)$'
 }
 
 dev_test() {
