@@ -6,7 +6,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from load import HELLO, Instance, create, need_root, pool_status, replay, row, signed_invoke, wait_active, zip_of  # noqa: E402
+from load import HELLO, Instance, cold_starts, create, need_root, pool_status, replay, row, signed_invoke, wait_active, zip_of  # noqa: E402
 from instance import wait_until  # noqa: E402
 
 
@@ -53,12 +53,13 @@ def main():
         request = signed_invoke(instance, "hello")
         replay(instance, [request], repeat=200, connections=4)
         before = settled(instance)
-        failures = done = 0
+        started, failures, done = cold_starts(instance), 0, 0
         while done < starts:
             run = replay(instance, [signed_invoke(instance, "hello")], repeat=1000, connections=4)
             done, failures = done + run["count"], failures + run["failures"]
             print(f"  {done} starts and kills, {failures} failed, {run['per_second']:.0f}/s", flush=True)
         after = settled(instance)
+        row("calls", made=done, cold=cold_starts(instance) - started, failures=failures)
         for what in before:
             row(what, before=before[what], after=after[what])
     finally:

@@ -64,6 +64,11 @@ def pool_status(instance):
     return json.loads(instance.hearth("pool", "--json").stdout)
 
 
+def cold_starts(instance):
+    starts = pool_status(instance)["starts"]
+    return starts["pool_hit"] + starts["pool_miss"]
+
+
 def medians(runs, keys=("p50_us", "p99_us", "per_second")):
     """Of several runs of one thing: the median of each number, failures summed."""
     return {**{key: statistics.median(run[key] for run in runs) for key in keys},

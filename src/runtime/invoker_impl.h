@@ -66,6 +66,8 @@ class InvokerImpl final : public InvokerService, private InstanceOwner {
   // invoker_instances.cc
   void place(Instance& instance, Where where);
   bool is_current(const Instance& instance) const;
+  // Whether it may take another event. With a hold time of nothing an instance serves one.
+  bool may_go_on(const Instance& instance) const;
   std::shared_ptr<Ticket> next_waiting(FunctionState& state);
   void ensure_starts(FunctionState& state);
   void ensure_starts_in_a_hurry(FunctionState& state);

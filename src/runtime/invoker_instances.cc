@@ -50,6 +50,11 @@ bool InvokerImpl::is_current(const Instance& instance) const {
   return instance.deployment() == instance.place.function->deployment;
 }
 
+bool InvokerImpl::may_go_on(const Instance& instance) const {
+  const bool held = deps_.config.hold_seconds > 0 || instance.first_use();
+  return is_current(instance) && !stopping_ && held;
+}
+
 std::shared_ptr<Ticket> InvokerImpl::next_waiting(FunctionState& state) {
   if (state.waiting.empty()) return nullptr;
   auto ticket = std::move(state.waiting.front());

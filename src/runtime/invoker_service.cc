@@ -217,7 +217,7 @@ void InvokerImpl::on_answer(Instance& instance, std::shared_ptr<Ticket> ticket, 
   if (instance.state() == Instance::State::ready) {
     on_ready(instance);
   } else if (instance.state() == Instance::State::settling) {
-    if (is_current(instance)) {
+    if (may_go_on(instance)) {
       place(instance, Where::settling);
     } else {
       end_instance(instance);
@@ -228,7 +228,7 @@ void InvokerImpl::on_answer(Instance& instance, std::shared_ptr<Ticket> ticket, 
 
 void InvokerImpl::on_ready(Instance& instance) {
   auto& state = *instance.place.function;
-  if (!is_current(instance) || stopping_) {
+  if (!may_go_on(instance)) {
     end_instance(instance);
     return ensure_starts(state);
   }

@@ -349,6 +349,18 @@ TEST_F(InvokerTest, IdleInstancesEndAfterTheirHoldTime) {
   EXPECT_EQ(warden.killed[0], warden.binds[0].container);
 }
 
+TEST_F(InvokerTest, WithAHoldTimeOfNothingEveryCallIsAColdStart) {
+  stop();
+  config.hold_seconds = 0;
+  start();
+  const auto key = add("echo");
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_EQ(invoke(key, "1").payload, "1");
+    EXPECT_EQ(warden.binds.size(), static_cast<size_t>(i));
+  }
+  run_until([&] { return warden.killed.size() == 3; });
+}
+
 TEST_F(InvokerTest, TheContainerLimitEndsIdleInstancesAndThenRefuses) {
   stop();
   config.containers = 2;
