@@ -33,6 +33,16 @@ wait_for_health() {
   return 1
 }
 
+wait_for_end() { # wait_for_end SERVICE: until its runsv is gone, twenty seconds at most
+  local try
+  for try in $(seq 400); do
+    as_root sv status "$1" >/dev/null 2>&1 || return 0
+    sleep 0.05
+  done
+  echo "dev: runsv of $1 does not end" >&2
+  return 1
+}
+
 dev_up() {
   [ -x "$HEARTH_BUILD/bin/hearthd" ] || { dev_setup; dev_build; }
   if [ -n "$(supervisor_pid)" ]; then
@@ -47,16 +57,16 @@ dev_up() {
 }
 
 dev_down() {
-  local pid
+  local pid service
   pid=$(supervisor_pid)
+  [ -z "$pid" ] || as_root sv -w 20 force-stop "$HEARTH_STATE"/service/{hearthd,hearth-warden} >/dev/null || true
+  # Gateways outlive the warden and hold its log open: they end before its logger can.
+  [ ! -x "$HEARTH_BUILD/bin/hearth-warden" ] || as_root "$HEARTH_BUILD/bin/hearth-warden" purge
   if [ -n "$pid" ]; then
-    as_root sv -w 20 force-stop "$HEARTH_STATE/service/hearthd" "$HEARTH_STATE/service/hearth-warden" >/dev/null || true
     as_root kill -HUP "$pid" # runsvdir ends its runsv processes and itself
-    while as_root kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
-    for service in hearthd hearth-warden; do as_root sv exit "$HEARTH_STATE/service/$service" >/dev/null 2>&1 || true; done
+    for service in "$HEARTH_STATE"/service/{hearthd,hearth-warden}; do wait_for_end "$service"; done
   fi
   as_root rm -rf "$HEARTH_STATE/supervisor.pid" "$HEARTH_STATE/service"
-  [ ! -x "$HEARTH_BUILD/bin/hearth-warden" ] || as_root "$HEARTH_BUILD/bin/hearth-warden" purge
   say "Hearth is stopped; its state stays in $HEARTH_STATE"
 }
 
