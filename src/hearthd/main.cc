@@ -20,12 +20,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-std::vector<std::string> environment_variables() {
-  std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
-  return variables;
-}
-
 // The references are of run(), which outlives the loop.
 asio::awaitable<Result<>> serve_until_signal(asio::io_context& loop, const Config& config,
                                              Fd listener) {  // NOLINT(*-reference-coroutine-parameters)
@@ -59,7 +53,7 @@ Result<> run(const Config& config) {
 }
 
 int start(const std::string& path) {
-  auto config = Config::load(path, environment_variables());
+  auto config = Config::load(path, process_environment());
   if (!config) {
     log::error("{}", config.error().message);
     return 2;

@@ -36,12 +36,6 @@ Result<std::string> home_folder() {
   return program.parent_path().parent_path().string();
 }
 
-std::vector<std::string> environment_variables() {
-  std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
-  return variables;
-}
-
 gateway::FunctionNetwork::Options network_options(const Config& config, const std::string& home) {
   std::string outside = config.outside == "host" ? "" : config.outside;
   return {config.instance, config.run_dir, home + "/bin/hearth-gateway", outside};
@@ -116,7 +110,7 @@ Result<> remove_all(const Config& config) {
 }
 
 int run(const std::string& path, bool purging) {
-  auto config = Config::load(path, environment_variables());
+  auto config = Config::load(path, process_environment());
   if (!config) {
     log::error("{}", config.error().message);
     return 2;

@@ -1,5 +1,10 @@
 """kill -9 of each process, under load: what was acknowledged is there, nothing is left behind, the next call works."""
 import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -109,6 +114,73 @@ def test_warden_killed_under_load(own):
     assert load.wrong == []
     create_function(own.client("lambda"), "new", {"app.py": HELLO})
     assert invoke(own, "new") == {"a": 1}
+
+
+ECHO_SERVER = """
+import socketserver
+
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(line)
+
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer(("0.0.0.0", 7000), Echo).serve_forever()
+"""
+
+ECHO_ADDRESS = "198.51.100.1"
+
+# One connection is held over all calls, one is made anew for each.
+ECHO_CLIENT = f"""
+ADDRESS = "{ECHO_ADDRESS}"
+""" + """
+import json
+import socket
+
+def connect():
+    return socket.create_connection((ADDRESS, 7000), timeout=5).makefile("rw")
+
+held = connect()
+
+def handler(event, context):
+    for connection in (held, connect()):
+        connection.write(json.dumps(event) + "\\n")
+        connection.flush()
+        answer = json.loads(connection.readline())
+    return answer
+"""
+
+
+def gateway_pid(instance):
+    """The gateway process that is there now, None when there is none."""
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"hearth-gateway" in command and f"{instance.run_dir}/gateways".encode() in command:
+            return int(process.name)
+    return None
+
+
+def test_gateway_killed_under_load(own):
+    """Packets are translated in the kernel: the death of the process costs no call, no held and no new connection."""
+    subprocess.run(["ip", "-n", own.outside, "addr", "add", ECHO_ADDRESS + "/32", "dev", "lo"], check=True)
+    server = subprocess.Popen(["ip", "netns", "exec", own.outside, sys.executable, "-c", ECHO_SERVER])
+    try:
+        create_function(own.client("lambda"), "echo", {"app.py": ECHO_CLIENT})
+        load = Load(own, "echo", threads=2)
+        wait_until(lambda: load.answers > 50, what="load")
+        for _ in range(3):
+            pid, before = gateway_pid(own), load.answers
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: gateway_pid(own) not in (None, pid), what="another gateway process")
+            wait_until(lambda: load.answers > before + 50, what="calls that go on")
+        load.stop()
+        assert load.wrong == [] and load.errors == []
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def test_call_in_flight_when_its_container_dies(own):
