@@ -54,6 +54,7 @@ int run_function() {
   std::vector<char*> variables;
   for (auto& variable : environment) variables.push_back(variable.data());
   variables.push_back(nullptr);
+  if (!hearth::container::wait_until_placed()) return 0;
   if (chdir(hearth::container::kTaskRoot) != 0) {
     fprintf(stderr, "chdir %s: %s\n", hearth::container::kTaskRoot, strerror(errno));
     return 1;

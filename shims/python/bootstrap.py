@@ -18,6 +18,10 @@ import _hearth
 
 TASK_ROOT = "/var/task"
 LAYER_ROOT = "/opt/python"
+SHIM_FOLDER = "/var/hearth"
+RUNTIME_API = "127.0.0.1:9001"  # AWS_LAMBDA_RUNTIME_API, known before the function's environment is
+# As many variables as a function has at least; the time zone of all, which the C library keeps.
+REHEARSAL = {"TZ": ":UTC", **{"VARIABLE_%d" % number: "value" for number in range(24)}}
 LINE_END = "\r"  # inside one log event: a newline would end it
 INDENT = "\u00a0"
 INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
@@ -48,10 +52,9 @@ class Fault(Exception):
 
 
 class ResponseEncoder:
-    # Stands in the text for a Decimal until the text is whole; random, so that no function can write one.
     def __init__(self, ensure_ascii):
-        self._mark = "decimal:" + os.urandom(12).hex() + ":"
-        self._pattern = re.compile('"' + self._mark + '([^"]*)"')
+        self._mark = None
+        self._pattern = None
         self._has_decimal = False
         self._encode = json.JSONEncoder(ensure_ascii=ensure_ascii, default=self._default).encode
 
@@ -59,16 +62,27 @@ class ResponseEncoder:
         if isinstance(value, decimal.Decimal):
             if value.is_nan():
                 return math.nan
-            self._has_decimal = True
-            return self._mark + str(value)
+            return self._marked(value)
         if isinstance(value, bytes):
             return value.decode("utf-8")
         raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+    # The mark stands in the text for a Decimal until the text is whole; random, so that no function can write one.
+    def _marked(self, value):
+        if self._mark is None:
+            self._mark = "decimal:" + os.urandom(12).hex() + ":"
+            self._pattern = re.compile('"' + self._mark + '([^"]*)"')
+        self._has_decimal = True
+        return self._mark + str(value)
 
     def encode(self, value):
         self._has_decimal = False
         text = self._encode(value)
         return self._pattern.sub(r"\1", text) if self._has_decimal else text
+
+
+# By whether what is not ASCII is escaped.
+_ENCODERS = {escaped: ResponseEncoder(escaped) for escaped in (True, False)}
 
 
 # ---- the context object
@@ -111,16 +125,13 @@ def _filled(kind, values):
 # Members of the context that are the same in every invocation; filled when the function is known.
 _CONTEXT_BASE = {}
 
-
-def _fill_context_base():
-    for member, variable in (
-        ("log_group_name", "AWS_LAMBDA_LOG_GROUP_NAME"),
-        ("log_stream_name", "AWS_LAMBDA_LOG_STREAM_NAME"),
-        ("function_name", "AWS_LAMBDA_FUNCTION_NAME"),
-        ("memory_limit_in_mb", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
-        ("function_version", "AWS_LAMBDA_FUNCTION_VERSION"),
-    ):
-        _CONTEXT_BASE[member] = os.environ.get(variable)
+_CONTEXT_VARIABLES = (
+    ("log_group_name", "AWS_LAMBDA_LOG_GROUP_NAME"),
+    ("log_stream_name", "AWS_LAMBDA_LOG_STREAM_NAME"),
+    ("function_name", "AWS_LAMBDA_FUNCTION_NAME"),
+    ("memory_limit_in_mb", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+    ("function_version", "AWS_LAMBDA_FUNCTION_VERSION"),
+)
 
 
 class LambdaContext:
@@ -239,16 +250,21 @@ def _logs_json():
 
 
 def _setup_logging():
+    """All that no function's environment decides. Returns the handler."""
     logging.Formatter.converter = time.gmtime
     handler = _LogHandler()
+    line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
+    handler.setFormatter(logging.Formatter(line, "%Y-%m-%dT%H:%M:%S"))
+    handler.addFilter(_RequestFilter())
+    logging.getLogger().addHandler(handler)
+    return handler
+
+
+def _configure_logging(handler):
+    """What the function's environment says."""
     if _logs_json():
         handler.setFormatter(_JsonFormatter())
-    else:
-        line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
-        handler.setFormatter(logging.Formatter(line, "%Y-%m-%dT%H:%M:%S"))
-    handler.addFilter(_RequestFilter())
     root = logging.getLogger()
-    root.addHandler(handler)
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
     level = "DEBUG" if level == "TRACE" else level.upper()
     if level in logging._nameToLevel:
@@ -392,26 +408,30 @@ def _set_trace_id(trace_id):
         os.environ.pop("_X_AMZN_TRACE_ID", None)
 
 
+def _invoke(handler, encoder, invocation):
+    body, request_id, deadline, arn, _, client_context, identity, content_type, tenant_id = invocation
+    context = LambdaContext(
+        request_id,
+        _header_json(client_context, "Client Context"),
+        _header_json(identity, "Cognito Identity"),
+        deadline,
+        arn,
+        tenant_id,
+    )
+    return _encode_response(handler(_decode_event(body, content_type), context), encoder)
+
+
 def serve(client, handler, encoder):
     last_trace_id = None
     while True:
-        body, request_id, deadline, arn, trace_id, client_context, identity, content_type, tenant_id = client.next()
-        _Current.request_id = request_id
-        _Current.tenant_id = tenant_id
-        if trace_id != last_trace_id:
-            _set_trace_id(trace_id)
-            last_trace_id = trace_id
+        invocation = client.next()
+        request_id = _Current.request_id = invocation[1]
+        _Current.tenant_id = invocation[-1]
+        if invocation[4] != last_trace_id:
+            last_trace_id = invocation[4]
+            _set_trace_id(last_trace_id)
         try:
-            context = LambdaContext(
-                request_id,
-                _header_json(client_context, "Client Context"),
-                _header_json(identity, "Cognito Identity"),
-                deadline,
-                arn,
-                tenant_id,
-            )
-            response = handler(_decode_event(body, content_type), context)
-            result, result_type = _encode_response(response, encoder)
+            result, result_type = _invoke(handler, encoder, invocation)
         except Exception as failure:
             error, xray = error_of(failure, request_id)
             log_error(error, encoder)
@@ -419,41 +439,75 @@ def serve(client, handler, encoder):
         else:
             client.respond(request_id, result, result_type)
             # Not held while the next invocation is waited for.
-            del response, result
-        body = context = None
+            del result
+        invocation = None
 
 
-def _take_start(start):
-    """Becomes the function that the start message describes: environment, folder, module path. Returns the handler."""
+# ---- the start
+
+
+def _take_environment(variables):
     os.environ.clear()
-    os.environ.update(start["environment"])
+    os.environ.update(variables)
     time.tzset()
+    for member, variable in _CONTEXT_VARIABLES:
+        _CONTEXT_BASE[member] = os.environ.get(variable)
+
+
+def _enter_task():
     os.chdir(TASK_ROOT)
     version = "python%d.%d" % sys.version_info[:2]
     mine = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path]
     layers = ["%s/lib/%s/site-packages" % (LAYER_ROOT, version), LAYER_ROOT]
     sys.path[:0] = [TASK_ROOT] + [path for path in mine if path != "/var/runtime"] + layers
     sys.path.append("/var/runtime")
-    importlib.invalidate_caches()
     sys.argv = ["/var/runtime/bootstrap"]
-    return start["handler"]
+
+
+def _encoder():
+    return _ENCODERS[os.environ.get("AWS_EXECUTION_ENV") not in UNESCAPED_RUNTIMES]
+
+
+def rehearse():
+    """Goes through a start and an invocation of no function.
+
+    The zygote does it so that what is made at first use is there, and shared; each container does it again so that the
+    memory that a start writes to is its own before the trigger.
+    """
+    paths, arguments = sys.path[:], sys.argv
+    start = json.loads(json.dumps({"handler": "rehearsal.handler", "environment": REHEARSAL}))
+    _take_environment(start["environment"])
+    _enter_task()
+    sys.path.insert(0, SHIM_FOLDER)
+    handler = find_handler(start["handler"])
+    _invoke(handler, _encoder(), (b'{"key": "value"}', "id", 0, "arn", None, None, None, None, None))
+    del sys.modules["rehearsal"]
+    sys.path[:], sys.argv = paths, arguments
+    sys.path_importer_cache.clear()
+    os.environ.clear()
 
 
 def main():
+    client = _hearth.RuntimeClient(RUNTIME_API)
+    client.connect()
+    sys.stdout = Unbuffered(sys.stdout)
+    sys.stderr = Unbuffered(sys.stderr)
+    log_handler = _setup_logging()
+    rehearse()
     if not _hearth.say_ready():
         os._exit(0)
     message = _hearth.wait_for_start()
     if message is None:
         os._exit(0)
-    name = _take_start(json.loads(message))
-    sys.stdout = Unbuffered(sys.stdout)
-    sys.stderr = Unbuffered(sys.stderr)
-    _fill_context_base()
-    encoder = ResponseEncoder(os.environ.get("AWS_EXECUTION_ENV") not in UNESCAPED_RUNTIMES)
-    client = _hearth.RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    start = json.loads(message)
+    _take_environment(start["environment"])
+    _configure_logging(log_handler)
+    encoder = _encoder()
+    if not _hearth.wait_until_placed():
+        os._exit(0)
     try:
-        _setup_logging()
-        handler = find_handler(name)
+        _enter_task()
+        handler = find_handler(start["handler"])
     except Exception as failure:
         error, _ = error_of(failure)
         error["requestId"] = ""

@@ -1,8 +1,11 @@
 // _hearth: what the Python zygote and shim do natively. CPython's stable ABI, 3.11.
 //
 //   serve_zygote() -> bool          the zygote's loop; True in each new container's shim
-//   say_ready(), wait_for_start()   the control socket; wait_for_start gives the start message or None
+//   say_ready()                     the control socket: tells the warden that the shim waits; False when it is gone
+//   wait_for_start()                … the start message, or None
+//   wait_until_placed() -> bool     … the function's files, limits and network are there
 //   RuntimeClient(address)          the Runtime API
+//     .connect()                    ahead of the first call, which else does it
 //     .next() -> tuple              sends a result that respond() left, then waits for the next invocation:
 //                                   (body, request id, deadline ms, function ARN, trace id, client context,
 //                                    Cognito identity, content type, tenant id)
@@ -291,6 +294,11 @@ PyObject* client_next(PyObject* object, PyObject*) {
   return raise_errno();
 }
 
+PyObject* client_connect(PyObject* object, PyObject*) {
+  if (!ensure_open(cast(object))) return raise_errno();
+  Py_RETURN_NONE;
+}
+
 PyObject* client_respond(PyObject* object, PyObject* arguments) {
   ClientObject* self = cast(object);
   PyObject *id = nullptr, *body = nullptr, *type = nullptr;
@@ -343,7 +351,8 @@ void client_dealloc(PyObject* object) {
   Py_DECREF(type);
 }
 
-PyMethodDef client_methods[] = {{"next", client_next, METH_NOARGS, "the next invocation"},
+PyMethodDef client_methods[] = {{"connect", client_connect, METH_NOARGS, "connect ahead of the first call"},
+                                {"next", client_next, METH_NOARGS, "the next invocation"},
                                 {"respond", client_respond, METH_VARARGS, "leave a result for next()"},
                                 {"post", client_post, METH_VARARGS, "POST and give the status"},
                                 {nullptr, nullptr, 0, nullptr}};
@@ -385,9 +394,19 @@ PyObject* module_wait_for_start(PyObject*, PyObject*) {
   return message;
 }
 
+PyObject* module_wait_until_placed(PyObject*, PyObject*) {
+  bool placed = false;
+  Py_BEGIN_ALLOW_THREADS;
+  placed = hearth::container::wait_until_placed();
+  Py_END_ALLOW_THREADS;
+  return PyBool_FromLong(placed);
+}
+
 PyMethodDef module_methods[] = {{"serve_zygote", module_serve_zygote, METH_NOARGS, "the zygote's loop"},
                                 {"say_ready", module_say_ready, METH_NOARGS, "tell the warden that the shim waits"},
                                 {"wait_for_start", module_wait_for_start, METH_NOARGS, "the start message"},
+                                {"wait_until_placed", module_wait_until_placed, METH_NOARGS,
+                                 "wait for the function's files, limits and network"},
                                 {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef module_definition = {

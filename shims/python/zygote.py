@@ -3,10 +3,9 @@
 import gc
 import sys
 
-SHIM_FOLDER = "/var/hearth"
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, SHIM_FOLDER)
+sys.path.insert(0, "/var/hearth")
 
 import site  # noqa: E402  (-S left it out: only its builtins are wanted, not the host's packages)
 
@@ -17,7 +16,8 @@ site.sethelper()
 import _hearth  # noqa: E402
 import bootstrap  # noqa: E402
 
-sys.path.remove(SHIM_FOLDER)
+sys.path.remove(bootstrap.SHIM_FOLDER)
+bootstrap.rehearse()
 # A function may have a module of that name.
 del sys.modules["bootstrap"]
 

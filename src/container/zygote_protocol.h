@@ -9,6 +9,7 @@
 //   zygote → warden   SpawnReply (+ pidfd when it worked)  its PID 1 exists and waits
 //   warden → PID 1    kGo on the control socket            ids are mapped, it is in its cgroups
 //   PID 1  → warden   {"failed":STEP,"errno":N}            instead of {"ready":1}; see shims/protocol.md for the rest
+//   warden → shim     kPlaced on the control socket        after the start message, see there
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ constexpr int kHomeNetwork = 5;     // network namespace to return to after a sp
 
 constexpr std::string_view kZygoteHello = "zygote";
 constexpr std::string_view kGo = "go";
+constexpr std::string_view kPlaced = "placed";
 constexpr uint32_t kSpawnMagic = 0x48524e31;
 constexpr int kMaxSeccompInstructions = 4096;  // the kernel's BPF_MAXINSNS
 

@@ -90,6 +90,15 @@ long clone_container(const Received& received, int* pidfd) {
   return syscall(SYS_clone3, &args, sizeof(args));
 }
 
+// A datagram of the control socket; its whole size, also where that is more than fits.
+ssize_t receive(char* buffer, unsigned long size) {
+  ssize_t got = -1;
+  do {
+    got = recv(kControlSocket, buffer, size, MSG_TRUNC);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
 // True in the new shim.
 bool spawn(const Received& received, const ForkHooks& hooks) {
   if (setns(received.fds[0], CLONE_NEWNET) != 0) {
@@ -136,13 +145,15 @@ bool say_ready() {
 }
 
 long wait_for_start(char* buffer, unsigned long size) {
-  ssize_t got = -1;
-  do {
-    got = recv(kControlSocket, buffer, size, MSG_TRUNC);
-  } while (got < 0 && errno == EINTR);
-  if (got <= 0 || static_cast<unsigned long>(got) > size) return 0;
+  ssize_t got = receive(buffer, size);
+  return got <= 0 || static_cast<unsigned long>(got) > size ? 0 : got;
+}
+
+bool wait_until_placed() {
+  char word[16];
+  ssize_t got = receive(word, sizeof(word));
   close(kControlSocket);
-  return got;
+  return got == static_cast<ssize_t>(kPlaced.size()) && memcmp(word, kPlaced.data(), kPlaced.size()) == 0;
 }
 
 }  // namespace hearth::container

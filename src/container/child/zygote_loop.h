@@ -19,8 +19,10 @@ bool serve_zygote(const ForkHooks& hooks);
 
 // Tells the warden that the shim waits for its function.
 bool say_ready();
-// The start message into `buffer`; 0 when the warden is gone or the message does not fit. Closes the control socket
-// after a message.
+// The start message into `buffer`; 0 when the warden is gone or the message does not fit.
 long wait_for_start(char* buffer, unsigned long size);
+// Waits until the function's files, limits and network are in place, then closes the control socket. False: the warden
+// is gone or could not place them.
+bool wait_until_placed();
 
 }  // namespace hearth::container

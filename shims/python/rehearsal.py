@@ -1,0 +1,3 @@
+def handler(event, context):
+    """What a rehearsal imports and calls in place of a function."""
+    return {"event": event, "left": context.get_remaining_time_in_millis()}
