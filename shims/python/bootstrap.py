@@ -216,6 +216,7 @@ class _LogHandler(logging.Handler):
         sys.stdout.write(self.format(record))
 
 
+_log_handler = _LogHandler()
 _RESERVED = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "aws_request_id", "tenant_id"}
 _encode_log = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
@@ -250,20 +251,18 @@ def _logs_json():
 
 
 def _setup_logging():
-    """All that no function's environment decides. Returns the handler."""
+    """All that no function's environment decides."""
     logging.Formatter.converter = time.gmtime
-    handler = _LogHandler()
     line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
-    handler.setFormatter(logging.Formatter(line, "%Y-%m-%dT%H:%M:%S"))
-    handler.addFilter(_RequestFilter())
-    logging.getLogger().addHandler(handler)
-    return handler
+    _log_handler.setFormatter(logging.Formatter(line, "%Y-%m-%dT%H:%M:%S"))
+    _log_handler.addFilter(_RequestFilter())
+    logging.getLogger().addHandler(_log_handler)
 
 
-def _configure_logging(handler):
+def _configure_logging():
     """What the function's environment says."""
     if _logs_json():
-        handler.setFormatter(_JsonFormatter())
+        _log_handler.setFormatter(_JsonFormatter())
     root = logging.getLogger()
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
     level = "DEBUG" if level == "TRACE" else level.upper()
@@ -487,12 +486,17 @@ def rehearse():
     os.environ.clear()
 
 
+def prepare():
+    """All that can be there before there is a container."""
+    sys.stdout = Unbuffered(sys.stdout)
+    sys.stderr = Unbuffered(sys.stderr)
+    _setup_logging()
+    rehearse()
+
+
 def main():
     client = _hearth.RuntimeClient(RUNTIME_API)
     client.connect()
-    sys.stdout = Unbuffered(sys.stdout)
-    sys.stderr = Unbuffered(sys.stderr)
-    log_handler = _setup_logging()
     rehearse()
     if not _hearth.say_ready():
         os._exit(0)
@@ -501,13 +505,15 @@ def main():
         os._exit(0)
     start = json.loads(message)
     _take_environment(start["environment"])
-    _configure_logging(log_handler)
+    _configure_logging()
     encoder = _encoder()
     if not _hearth.wait_until_placed():
         os._exit(0)
     try:
         _enter_task()
+        began = time.monotonic_ns()
         handler = find_handler(start["handler"])
+        client.imported((time.monotonic_ns() - began) // 1000 + 1)
     except Exception as failure:
         error, _ = error_of(failure)
         error["requestId"] = ""

@@ -1,11 +1,13 @@
 // _hearth: what the Python zygote and shim do natively. CPython's stable ABI, 3.11.
 //
+//   fill_heap_gaps()                ahead of the containers, see heap.h
 //   serve_zygote() -> bool          the zygote's loop; True in each new container's shim
 //   say_ready()                     the control socket: tells the warden that the shim waits; False when it is gone
 //   wait_for_start()                … the start message, or None
 //   wait_until_placed() -> bool     … the function's files, limits and network are there
 //   RuntimeClient(address)          the Runtime API
 //     .connect()                    ahead of the first call, which else does it
+//     .imported(us)                 how long the handler's import took: told by the next GET
 //     .next() -> tuple              sends a result that respond() left, then waits for the next invocation:
 //                                   (body, request id, deadline ms, function ARN, trace id, client context,
 //                                    Cognito identity, content type, tenant id)
@@ -22,6 +24,7 @@
 #include <cstring>
 
 #include "container/child/zygote_loop.h"
+#include "heap.h"
 #include "runtime_client.h"
 
 namespace {
@@ -43,6 +46,7 @@ struct ClientObject {
   PyObject* result_id;
   PyObject* result_body;
   PyObject* result_type;
+  long import_us;  // to be told, or 0
   char host[32];
 };
 
@@ -127,8 +131,10 @@ PyObject* text_or_none(std::string_view text) {
 // ---- next()
 
 int format_get(ClientObject* self, char* into, size_t room) {
-  return snprintf(into, room, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: hearth-python\r\n\r\n", kNextPath,
-                  self->host);
+  char import[48] = "";
+  if (self->import_us > 0) snprintf(import, sizeof(import), "Hearth-Import-Us: %ld\r\n", self->import_us);
+  return snprintf(into, room, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: hearth-python\r\n%s\r\n", kNextPath,
+                  self->host, import);
 }
 
 void drop_result(ClientObject* self) {
@@ -287,6 +293,7 @@ PyObject* client_next(PyObject* object, PyObject*) {
     Read read = read_head(self, head);
     if (read == Read::closed) continue;
     if (read != Read::ok) return raise_errno();
+    self->import_us = 0;
     if (head.status == 200) return invocation(self, head);
     PyErr_Format(PyExc_RuntimeError, "Failed to get next invocation: status %d", head.status);
     return nullptr;
@@ -296,6 +303,11 @@ PyObject* client_next(PyObject* object, PyObject*) {
 
 PyObject* client_connect(PyObject* object, PyObject*) {
   if (!ensure_open(cast(object))) return raise_errno();
+  Py_RETURN_NONE;
+}
+
+PyObject* client_imported(PyObject* object, PyObject* arguments) {
+  if (!PyArg_ParseTuple(arguments, "l", &cast(object)->import_us)) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -352,6 +364,7 @@ void client_dealloc(PyObject* object) {
 }
 
 PyMethodDef client_methods[] = {{"connect", client_connect, METH_NOARGS, "connect ahead of the first call"},
+                                {"imported", client_imported, METH_VARARGS, "how long the handler's import took"},
                                 {"next", client_next, METH_NOARGS, "the next invocation"},
                                 {"respond", client_respond, METH_VARARGS, "leave a result for next()"},
                                 {"post", client_post, METH_VARARGS, "POST and give the status"},
@@ -402,12 +415,18 @@ PyObject* module_wait_until_placed(PyObject*, PyObject*) {
   return PyBool_FromLong(placed);
 }
 
-PyMethodDef module_methods[] = {{"serve_zygote", module_serve_zygote, METH_NOARGS, "the zygote's loop"},
-                                {"say_ready", module_say_ready, METH_NOARGS, "tell the warden that the shim waits"},
-                                {"wait_for_start", module_wait_for_start, METH_NOARGS, "the start message"},
-                                {"wait_until_placed", module_wait_until_placed, METH_NOARGS,
-                                 "wait for the function's files, limits and network"},
-                                {nullptr, nullptr, 0, nullptr}};
+PyObject* module_fill_heap_gaps(PyObject*, PyObject*) {
+  hearth::shim::fill_heap_gaps();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef module_methods[] = {
+    {"fill_heap_gaps", module_fill_heap_gaps, METH_NOARGS, "see heap.h"},
+    {"serve_zygote", module_serve_zygote, METH_NOARGS, "the zygote's loop"},
+    {"say_ready", module_say_ready, METH_NOARGS, "tell the warden that the shim waits"},
+    {"wait_for_start", module_wait_for_start, METH_NOARGS, "the start message"},
+    {"wait_until_placed", module_wait_until_placed, METH_NOARGS, "wait for the function's files, limits and network"},
+    {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT, "_hearth", nullptr, -1, module_methods, nullptr, nullptr, nullptr, nullptr};

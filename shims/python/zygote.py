@@ -17,13 +17,14 @@ import _hearth  # noqa: E402
 import bootstrap  # noqa: E402
 
 sys.path.remove(bootstrap.SHIM_FOLDER)
-bootstrap.rehearse()
+bootstrap.prepare()
 # A function may have a module of that name.
 del sys.modules["bootstrap"]
 
 # What is loaded now is shared by all containers: the collector must not write into it.
 gc.collect()
 gc.freeze()
+_hearth.fill_heap_gaps()
 
 if _hearth.serve_zygote():
     bootstrap.main()

@@ -82,7 +82,8 @@ Result<std::vector<std::string>> FieldReader::texts_or_none(std::string_view key
   std::vector<std::string> texts;
   for (const json::value* item : items) {
     if (!item->is_string()) return refuse(key, "must hold strings");
-    if (item->get_string().size() > max_bytes) return refuse(key, fmt::format("holds a string over {} bytes", max_bytes));
+    if (item->get_string().size() > max_bytes)
+      return refuse(key, fmt::format("holds a string over {} bytes", max_bytes));
     texts.emplace_back(item->get_string().data(), item->get_string().size());
   }
   return texts;

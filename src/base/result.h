@@ -51,8 +51,7 @@ inline Failure fail(Kind kind, std::string message, std::source_location where =
 
 // An Error of the system call that `what` names, with its errno and the Kind that fits it (EACCES and EPERM: denied,
 // ENOENT and ESRCH: not_found, EEXIST and EBUSY: conflict, ENOMEM, EMFILE, ENOSPC …: exhausted, otherwise internal).
-Failure fail_errno(std::string what, int errno_value,
-                   std::source_location where = std::source_location::current());
+Failure fail_errno(std::string what, int errno_value, std::source_location where = std::source_location::current());
 Failure fail_errno(std::string what, std::source_location where = std::source_location::current());
 
 }  // namespace hearth
@@ -61,28 +60,28 @@ Failure fail_errno(std::string what, std::source_location where = std::source_lo
 #define HEARTH_CONCAT(a, b) HEARTH_CONCAT_(a, b)
 
 // TRY(expression): returns the error of a Result<> from the surrounding function, or goes on.
-#define TRY(...)                                                         \
-  do {                                                                   \
-    auto try_result_ = (__VA_ARGS__);                                    \
+#define TRY(...)                                                              \
+  do {                                                                        \
+    auto try_result_ = (__VA_ARGS__);                                         \
     if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
   } while (false)
 
 // TRY_ASSIGN(declaration, expression): the same, and binds the value.
-#define TRY_ASSIGN(declaration, ...)                                     \
-  auto HEARTH_CONCAT(try_value_, __LINE__) = (__VA_ARGS__);              \
-  if (!HEARTH_CONCAT(try_value_, __LINE__))                              \
+#define TRY_ASSIGN(declaration, ...)                                                \
+  auto HEARTH_CONCAT(try_value_, __LINE__) = (__VA_ARGS__);                         \
+  if (!HEARTH_CONCAT(try_value_, __LINE__))                                         \
     return std::unexpected(std::move(HEARTH_CONCAT(try_value_, __LINE__)).error()); \
   declaration = *std::move(HEARTH_CONCAT(try_value_, __LINE__))
 
 // Their twins inside coroutines.
-#define CO_TRY(...)                                                      \
-  do {                                                                   \
-    auto try_result_ = (__VA_ARGS__);                                    \
+#define CO_TRY(...)                                                              \
+  do {                                                                           \
+    auto try_result_ = (__VA_ARGS__);                                            \
     if (!try_result_) co_return std::unexpected(std::move(try_result_).error()); \
   } while (false)
 
-#define CO_TRY_ASSIGN(declaration, ...)                                  \
-  auto HEARTH_CONCAT(try_value_, __LINE__) = (__VA_ARGS__);              \
-  if (!HEARTH_CONCAT(try_value_, __LINE__))                              \
+#define CO_TRY_ASSIGN(declaration, ...)                                                \
+  auto HEARTH_CONCAT(try_value_, __LINE__) = (__VA_ARGS__);                            \
+  if (!HEARTH_CONCAT(try_value_, __LINE__))                                            \
     co_return std::unexpected(std::move(HEARTH_CONCAT(try_value_, __LINE__)).error()); \
   declaration = *std::move(HEARTH_CONCAT(try_value_, __LINE__))

@@ -10,8 +10,8 @@ namespace hearth::cli {
 namespace {
 
 // In the order in which they happen; `bind` is the sum of the four after it.
-constexpr const char* kPhases[] = {"total",  "queue",   "make",    "pick",   "bind",    "mount",
-                                   "limits", "network", "message", "import", "handler", "reply"};
+constexpr const char* kPhases[] = {"total",   "queue",   "make", "pick",   "bind",    "mount", "limits",
+                                   "network", "message", "shim", "import", "handler", "reply"};
 
 std::string describe_status(const json::value& status) {
   bool warden = cell(status, "warden.connected") == "yes";

@@ -142,12 +142,14 @@ int64_t Instance::peak_memory_mib() {
 
 // ---- what the container says
 
-Verdict Instance::on_next() {
+Verdict Instance::on_next(std::chrono::microseconds import) {
   const bool answered = state_ == State::busy && outcome_.has_value();
   const bool starting = state_ == State::starting && !failure_;
   if (asked_ || (!answered && !starting && state_ != State::settling)) return Verdict::wrong_state;
   if (starting) {
-    birth_.phases.import = nanoseconds(birth_.bound, now());
+    const auto since_bound = nanoseconds(birth_.bound, now());
+    birth_.phases.import = std::min(std::chrono::nanoseconds(import).count(), since_bound);
+    birth_.phases.shim = since_bound - birth_.phases.import;
     init_ns_ = nanoseconds(birth_.triggered, now());
   }
   last_answered_.clear();

@@ -107,7 +107,7 @@ class Instance : public RuntimeApiHandler, public std::enable_shared_from_this<I
   InstancePlace place;
 
  private:
-  Verdict on_next() override;
+  Verdict on_next(std::chrono::microseconds import) override;
   void on_next_lost() override;
   bool wants_body(const RuntimeRequest& request) override;
   Verdict on_answer(RuntimeRequest request) override;

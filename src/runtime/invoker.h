@@ -30,15 +30,16 @@ namespace hearth::runtime {
 
 // Where the time of one invocation went, in nanoseconds; 0 = the phase did not occur.
 struct Phases {
-  int64_t queue = 0;    // trigger → an instance was chosen
-  int64_t make = 0;     // pool miss: a container made on the request's path
-  int64_t pick = 0;     // choosing it
-  int64_t bind = 0;     // the warden's round trip, of which:
+  int64_t queue = 0;  // trigger → an instance was chosen
+  int64_t make = 0;   // pool miss: a container made on the request's path
+  int64_t pick = 0;   // choosing it
+  int64_t bind = 0;   // the warden's round trip, of which:
   int64_t mount = 0;
   int64_t limits = 0;
   int64_t network = 0;
   int64_t message = 0;
-  int64_t import = 0;   // bind message → first /next: the handler's module
+  int64_t shim = 0;     // bound → first GET next, without the import
+  int64_t import = 0;   // the handler's module, as the shim says; 0 where there is no shim of ours
   int64_t handler = 0;  // event handed over → answer
   int64_t reply = 0;    // answer → handed to the front door
   int64_t total = 0;

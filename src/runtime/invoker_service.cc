@@ -143,7 +143,7 @@ bool InvokerImpl::hand_over(Instance& instance, const std::shared_ptr<Ticket>& t
     ticket->start = instance.birth().start;
     phases = instance.birth().phases;
     phases.queue = std::max<int64_t>(
-        0, nanoseconds(ticket->triggered, at) - phases.make - phases.pick - phases.bind - phases.import);
+        0, nanoseconds(ticket->triggered, at) - phases.make - phases.pick - phases.bind - phases.shim - phases.import);
   } else {
     phases.queue = nanoseconds(ticket->triggered, at);
   }

@@ -31,7 +31,7 @@ TEST_F(InvokerTest, TheFirstCallTakesAWarmContainerAndTheNextOneUsesItAgain) {
   EXPECT_EQ(recent[0].start, Start::warm);
   EXPECT_EQ(recent[1].start, Start::pool_hit);
   EXPECT_EQ(recent[1].phases.mount, 1000);
-  EXPECT_GT(recent[1].phases.import, 0);
+  EXPECT_GT(recent[1].phases.shim, 0);
   EXPECT_GT(recent[1].phases.handler, 0);
   EXPECT_EQ(recent[1].phases.make, 0);
   EXPECT_EQ(recent[0].phases.bind, 0);

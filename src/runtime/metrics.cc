@@ -12,12 +12,13 @@
 namespace hearth::runtime {
 namespace {
 
-constexpr std::array<std::string_view, 12> kPhaseNames = {"queue",   "make",    "pick",   "bind",    "mount", "limits",
-                                                          "network", "message", "import", "handler", "reply", "total"};
+constexpr std::array<std::string_view, 13> kPhaseNames = {"queue",   "make",    "pick",    "bind", "mount",
+                                                          "limits",  "network", "message", "shim", "import",
+                                                          "handler", "reply",   "total"};
 
-std::array<int64_t, 12> values_of(const Phases& p) {
-  return {p.queue,   p.make,    p.pick,   p.bind,    p.mount, p.limits,
-          p.network, p.message, p.import, p.handler, p.reply, p.total};
+std::array<int64_t, 13> values_of(const Phases& p) {
+  return {p.queue,   p.make, p.pick,   p.bind,    p.mount, p.limits, p.network,
+          p.message, p.shim, p.import, p.handler, p.reply, p.total};
 }
 
 void append_counter(std::string& out, std::string_view name, std::string_view labels, uint64_t value) {

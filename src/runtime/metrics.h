@@ -34,7 +34,7 @@ struct Metrics {
   uint64_t starts_pool_miss = 0;
   std::map<std::string, uint64_t, std::less<>> outcomes;   // "ok", "error", "timeout", "crash", "failed"
   std::map<std::string, uint64_t, std::less<>> throttles;  // by reason
-  std::array<Histogram, 12> phases;                        // in the order of Phases
+  std::array<Histogram, 13> phases;                        // in the order of Phases
 
   // what functions do wrong
   uint64_t second_answers = 0;

@@ -63,7 +63,7 @@ asio::awaitable<Result<Pools::Taken>> Pools::take(std::string runtime) {
     Taken taken{std::move(from.stock.back()), 0};
     from.stock.pop_back();
     living_[taken.container.id] = Life::bound;
-    pump_later(runtime, kRefillDelay);
+    refill_after_start(runtime);
     co_return taken;
   }
   if (waiting_ >= kMaxWaiting) co_return fail(Kind::exhausted, "too many invocations wait for a container");
@@ -142,6 +142,7 @@ int64_t Pools::target(const Pool& pool) const {
 
 bool Pools::may_make(const Pool& pool) const {
   if (pool.making < pool.waiting.size()) return making_ < kMaxMakes;
+  if (pool.refill.armed()) return false;
   const auto coming = static_cast<int64_t>(pool.stock.size() + pool.making - pool.waiting.size());
   return making_ < kMaxRefills && coming < target(pool);
 }
@@ -182,6 +183,13 @@ void Pools::pump_later(const std::string& runtime, std::chrono::milliseconds del
   auto& to = pool(runtime);
   if (to.refill.armed()) return;
   deadlines_.set(to.refill, now() + delay, [this, runtime] { pump(runtime); });
+}
+
+void Pools::refill_after_start(const std::string& runtime) {
+  auto& to = pool(runtime);
+  const auto at = now();
+  if (!to.refill.armed()) to.refill_by = at + kMaxRefillDelay;
+  deadlines_.set(to.refill, std::min(at + kRefillDelay, to.refill_by), [this, runtime] { pump(runtime); });
 }
 
 asio::awaitable<void> Pools::make(std::string runtime) {

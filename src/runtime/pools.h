@@ -50,7 +50,8 @@ class Pools {
   static constexpr size_t kMaxWaiting = 4096;
   static constexpr std::chrono::milliseconds kMakeDeadline{10'000};
   static constexpr std::chrono::milliseconds kTakeDeadline{15'000};
-  static constexpr std::chrono::milliseconds kRefillDelay{3};
+  static constexpr std::chrono::milliseconds kRefillDelay{3};      // after the last bind,
+  static constexpr std::chrono::milliseconds kMaxRefillDelay{25};  // and after the first one that was not made up for
   static constexpr std::chrono::milliseconds kFirstBackoff{100};
   static constexpr std::chrono::milliseconds kMaxBackoff{5'000};
 
@@ -105,7 +106,8 @@ class Pools {
     DemandMeter demand;
     double make_seconds = 0.01;  // moving average
     std::chrono::milliseconds backoff{0};
-    Deadlines::Handle refill;
+    Deadlines::Handle refill;  // while it is armed nothing is made for the stock
+    MonotonicTime refill_by{};
     MonotonicTime not_before{};
   };
   enum class Life { warm, bound, dying };
@@ -116,6 +118,7 @@ class Pools {
   void pump(const std::string& runtime);
   void pump_all();
   void pump_later(const std::string& runtime, std::chrono::milliseconds delay);
+  void refill_after_start(const std::string& runtime);
   bool may_make(const Pool& pool) const;
   bool has_room(Pool& pool);
   boost::asio::awaitable<void> make(std::string runtime);

@@ -31,7 +31,8 @@ class RuntimeApiHandler {
 
   virtual ~RuntimeApiHandler() = default;
   // GET next: accepted = an event will be sent; wrong_state = refused.
-  virtual Verdict on_next() = 0;
+  // `import`: how long the shim says that the handler's import took; 0 when it does not say.
+  virtual Verdict on_next(std::chrono::microseconds import) = 0;
   // The connection that waited in GET next has ended.
   virtual void on_next_lost() = 0;
   // Is the body of this request worth keeping?

@@ -21,7 +21,7 @@ using testing::StartsWith;
 using Verdict = RuntimeApiHandler::Verdict;
 
 struct RecordingHandler final : RuntimeApiHandler {
-  Verdict on_next() override {
+  Verdict on_next(std::chrono::microseconds) override {
     ++nexts;
     return next_verdict;
   }

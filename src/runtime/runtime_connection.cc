@@ -122,7 +122,7 @@ bool RuntimeConnection::handle(RuntimeRequest request) {
   const bool keep_alive = request.keep_alive;
   switch (request.endpoint) {
     case Endpoint::next:
-      handle_next();
+      handle_next(request.import);
       break;
     case Endpoint::response:
     case Endpoint::error:
@@ -151,8 +151,10 @@ bool RuntimeConnection::handle(RuntimeRequest request) {
   return keep_alive || waits_;
 }
 
-void RuntimeConnection::handle_next() {
-  if (api_->in_next_ != nullptr || api_->handler_->on_next() != Verdict::accepted) return append(out_, kWrongState);
+void RuntimeConnection::handle_next(std::chrono::microseconds import) {
+  if (api_->in_next_ != nullptr || api_->handler_->on_next(import) != Verdict::accepted) {
+    return append(out_, kWrongState);
+  }
   waits_ = true;
   api_->in_next_ = this;
 }

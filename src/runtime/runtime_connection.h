@@ -33,7 +33,7 @@ class RuntimeConnection : public std::enable_shared_from_this<RuntimeConnection>
   boost::asio::awaitable<bool> read_some();
   bool handle_all();
   bool handle(RuntimeRequest request);
-  void handle_next();
+  void handle_next(std::chrono::microseconds import);
   void reply(RuntimeApiHandler::Verdict verdict);
   void end();
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/string.hpp>
+#include <charconv>
 #include <utility>
 
 namespace hearth::runtime {
@@ -32,6 +33,16 @@ Endpoint runtime_endpoint(bool get, bool post, std::string_view rest, std::strin
   if (get && rest == "restore/next") return Endpoint::restore_next;
   if (post && rest == "restore/error") return Endpoint::restore_error;
   return Endpoint::unknown;
+}
+
+// What is no number or over the limit counts as not said: the function may write this header too.
+std::chrono::microseconds import_of(std::string_view text) {
+  int64_t micros = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), micros);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  const std::chrono::microseconds import(micros);
+  const bool sane = whole && import >= import.zero() && import <= RuntimeRequestParser::kMaxImport;
+  return sane ? import : import.zero();
 }
 
 }  // namespace
@@ -68,6 +79,8 @@ void RuntimeRequestParser::Parser::on_field_impl(http::field name, View text, Vi
     request.streaming = iequals(value, "streaming");
   } else if (iequals(text, "Lambda-Runtime-Function-Error-Type")) {
     request.error_type.assign(value.data(), std::min(value.size(), kMaxErrorType));
+  } else if (iequals(text, "Hearth-Import-Us")) {
+    request.import = import_of({value.data(), value.size()});
   } else if (iequals(text, "Lambda-Runtime-Function-Error-Body")) {
     if (value.size() > kMaxErrorBody) error = http::error::header_limit;
     request.error_body.assign(value.data(), value.size());

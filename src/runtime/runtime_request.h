@@ -10,6 +10,7 @@
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -35,9 +36,10 @@ enum class Endpoint {
 
 struct RuntimeRequest {
   Endpoint endpoint = Endpoint::unknown;
-  std::string request_id;  // of response and error
-  std::string error_type;  // Lambda-Runtime-Function-Error-Type, from header or trailer
-  std::string error_body;  // trailer Lambda-Runtime-Function-Error-Body, base64
+  std::string request_id;               // of response and error
+  std::string error_type;               // Lambda-Runtime-Function-Error-Type, from header or trailer
+  std::string error_body;               // trailer Lambda-Runtime-Function-Error-Body, base64
+  std::chrono::microseconds import{0};  // Hearth-Import-Us of `next`, at most kMaxImport: our own shims say it
   bool streaming = false;
   bool expects_continue = false;
   bool keep_alive = true;
@@ -51,6 +53,7 @@ class RuntimeRequestParser {
   static constexpr uint32_t kMaxHeader = 16 * 1024;
   static constexpr size_t kMaxBody = 6 * 1024 * 1024 + 100;  // AWS: 6,291,556 bytes
   static constexpr uint64_t kMaxDiscarded = 64 * 1024 * 1024;
+  static constexpr std::chrono::microseconds kMaxImport = std::chrono::hours(1);
   static constexpr size_t kMaxErrorType = 256;
   static constexpr size_t kMaxErrorBody = 256 * 1024;
 

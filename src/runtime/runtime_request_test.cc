@@ -66,6 +66,25 @@ TEST(RuntimeRequest, ChunkedAnswersMayCarryTheirErrorInTrailers) {
   }
 }
 
+TEST(RuntimeRequest, TheTimeOfTheImportIsBelievedWithinItsLimit) {
+  for (const auto& [text, import] : {std::pair<const char*, int64_t>{"302", 302},
+                                     {"0", 0},
+                                     {"3600000000", 3'600'000'000},
+                                     {"3600000001", 0},
+                                     {"-1", 0},
+                                     {"7s", 0},
+                                     {"", 0},
+                                     {"99999999999999999999", 0}}) {
+    RuntimeRequestParser parser(kAll);
+    auto requests =
+        parse(parser,
+              "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHearth-Import-Us: " + std::string(text) + "\r\n\r\n",
+              1000);
+    ASSERT_TRUE(requests) << text;
+    EXPECT_EQ(requests->at(0).import.count(), import) << text;
+  }
+}
+
 TEST(RuntimeRequest, AnEmptyChunkedBodyMayComeByteByByte) {
   RuntimeRequestParser parser(kAll);
   auto requests = parse(parser,

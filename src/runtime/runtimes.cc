@@ -46,7 +46,9 @@ void Runtimes::set_available(std::vector<std::string> runtimes) {
   known_ = true;
 }
 
-bool Runtimes::is_available(const std::string& name) const { return std::ranges::find(available_, name) != available_.end(); }
+bool Runtimes::is_available(const std::string& name) const {
+  return std::ranges::find(available_, name) != available_.end();
+}
 
 Result<std::string> Runtimes::resolve(const std::string& name) const {
   if (is_available(name)) return name;

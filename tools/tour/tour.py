@@ -167,7 +167,7 @@ class Tenant:
 def show_phases(title, record, took):
     print(f"    {title}: {took:.1f} ms seen by boto3")
     phases = record["phases_ms"]
-    for name in ("queue", "make", "pick", "mount", "limits", "network", "message", "import", "handler", "reply"):
+    for name in ("queue", "make", "pick", "mount", "limits", "network", "message", "shim", "import", "handler", "reply"):
         if phases.get(name):
             print(f"      {name:<8} {phases[name]:9.3f} ms")
 

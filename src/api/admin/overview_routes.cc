@@ -19,8 +19,9 @@ struct PhaseName {
 constexpr PhaseName kPhases[] = {
     {"queue", &Phases::queue},     {"make", &Phases::make},       {"pick", &Phases::pick},
     {"bind", &Phases::bind},       {"mount", &Phases::mount},     {"limits", &Phases::limits},
-    {"network", &Phases::network}, {"message", &Phases::message}, {"import", &Phases::import},
-    {"handler", &Phases::handler}, {"reply", &Phases::reply},     {"total", &Phases::total},
+    {"network", &Phases::network}, {"message", &Phases::message}, {"shim", &Phases::shim},
+    {"import", &Phases::import},   {"handler", &Phases::handler}, {"reply", &Phases::reply},
+    {"total", &Phases::total},
 };
 
 std::string_view to_string(runtime::Start start) {
