@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kLargestGap = 64 * 1024;  // below the size from which malloc maps each block by itself
 constexpr size_t kSmallestGap = 16;
-constexpr size_t kPool = 16 * 1024;        // of Python's allocator, aligned to its size, blocks of one class
+constexpr size_t kPool = 16 * 1024;  // of Python's allocator, aligned to its size, blocks of one class
 constexpr size_t kLargestClass = 512;
 constexpr int kVirginRun = 4;       // blocks in a row that are in a pool's own order: nobody has used it yet
 constexpr int kMaxBlocks = 100000;  // of one size, whatever the allocator does

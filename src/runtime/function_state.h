@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/deadlines.h"
+#include "runtime/crowd.h"
 #include "runtime/deployment.h"
 #include "runtime/instance.h"
 #include "runtime/ticket.h"
@@ -23,6 +24,9 @@ struct FunctionState {
   std::vector<std::shared_ptr<Instance>> instances;
   std::deque<std::shared_ptr<Ticket>> waiting;
   Deadlines::Handle hurry;
+  size_t busy = 0;  // instances that run a handler
+  Crowd crowd;
+  Deadlines::Handle crowd_over;
 
   bool unused() const { return running == 0 && starting == 0 && instances.empty() && waiting.empty(); }
 };

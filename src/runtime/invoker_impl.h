@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <unordered_map>
 
 #include "base/deadlines.h"
@@ -50,6 +51,9 @@ class InvokerImpl final : public InvokerService, private InstanceOwner {
   Result<Admitted> admit(Invocation& invocation);
   FunctionState& state_of(const FunctionKey& key);
   void dispatch(std::shared_ptr<Ticket> ticket);
+  bool waits_for_busy(FunctionState& state);
+  void watch_crowd(FunctionState& state);
+  void serve_waiting(FunctionState& state);
   bool hand_over(Instance& instance, const std::shared_ptr<Ticket>& ticket);
   void account(Ticket& ticket, std::string_view outcome);
   void record_throttled(const Invocation& invocation, std::string_view reason, WallTime at);
@@ -102,6 +106,7 @@ class InvokerImpl final : public InvokerService, private InstanceOwner {
   std::list<Instance*> idle_;  // longest idle first
   std::list<Instance*> others_;
   boost::asio::steady_timer tick_;
+  const size_t cpus_ = std::max(1U, std::thread::hardware_concurrency());
   size_t waiting_ = 0;
   int64_t memory_mib_ = 0;
   int64_t memory_limit_mib_ = 0;

@@ -28,6 +28,8 @@ void InvokerImpl::place(Instance& instance, Where where) {
   auto& state = *now_at.function;
   const auto before = std::exchange(now_at.where, where);
   if (before == where) return;
+  if (before == Where::busy) --state.busy;
+  if (where == Where::busy) ++state.busy;
   if (before == Where::starting) --state.starting;
   if (before == Where::settling) --state.settling;
   if (before == Where::ready) {
@@ -76,7 +78,7 @@ void InvokerImpl::ensure_starts_in_a_hurry(FunctionState& state) { begin_starts(
 
 void InvokerImpl::begin_starts(FunctionState& state, size_t coming) {
   // A start may fail before spawn() returns, and take the ticket it was for with it.
-  while (!stopping_ && state.starting + coming < state.waiting.size()) {
+  while (!stopping_ && state.starting + coming < state.waiting.size() && !waits_for_busy(state)) {
     ++state.starting;
     tasks_.spawn("start instance", start_instance(&state));
   }
@@ -251,7 +253,7 @@ asio::awaitable<void> InvokerImpl::tick() {
     const auto hold = std::chrono::seconds(deps_.config.hold_seconds);
     while (!idle_.empty() && at - idle_.front()->since() > hold) end_instance(*idle_.front());
     std::erase_if(functions_, [this](auto& entry) {
-      if (!entry.second->unused() || entry.second->hurry.armed()) return false;
+      if (!entry.second->unused() || entry.second->hurry.armed() || entry.second->crowd_over.armed()) return false;
       return deps_.functions.find(entry.first) == nullptr;
     });
     pools_.tick(at);

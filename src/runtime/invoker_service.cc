@@ -55,7 +55,10 @@ InvokerImpl::InvokerImpl(Dependencies dependencies)
 }
 
 InvokerImpl::~InvokerImpl() {
-  for (auto& [key, state] : functions_) deadlines_.remove(state->hurry);
+  for (auto& [key, state] : functions_) {
+    deadlines_.remove(state->hurry);
+    deadlines_.remove(state->crowd_over);
+  }
 }
 
 // ---- the way in
@@ -122,16 +125,42 @@ int64_t InvokerImpl::reserved_sum(const AccountId& account) const {
 
 void InvokerImpl::dispatch(std::shared_ptr<Ticket> ticket) {
   auto& state = *ticket->function;
-  while (!state.ready.empty()) {
+  state.waiting.push_back(std::move(ticket));
+  ++waiting_;
+  if (!waits_for_busy(state)) serve_waiting(state);
+}
+
+// Whether those who wait are left to the instances that are at work; how long that may take is then watched.
+bool InvokerImpl::waits_for_busy(FunctionState& state) {
+  const size_t at_work = state.busy + state.settling + state.starting;
+  const bool waits = state.crowd.is_worth_waiting(at_work, cpus_, now());
+  if (waits && !state.crowd_over.armed()) watch_crowd(state);
+  return waits;
+}
+
+void InvokerImpl::watch_crowd(FunctionState& state) {
+  const auto patience_ends = state.crowd.patience_ends(state.waiting.front()->triggered);
+  deadlines_.set(state.crowd_over, patience_ends, [this, &state] {
+    if (state.waiting.empty()) return;
+    const auto at = now();
+    if (state.crowd.patience_ends(state.waiting.front()->triggered) > at) return watch_crowd(state);
+    state.crowd.waited_in_vain(at);
+    serve_waiting(state);
+  });
+}
+
+void InvokerImpl::serve_waiting(FunctionState& state) {
+  while (!state.waiting.empty() && !state.ready.empty()) {
     auto& instance = *state.ready.back();
     if (!is_current(instance)) {
       end_instance(instance);
-    } else if (hand_over(instance, ticket)) {
-      return;
+      continue;
     }
+    auto ticket = next_waiting(state);
+    if (hand_over(instance, ticket)) continue;
+    state.waiting.push_front(std::move(ticket));
+    ++waiting_;
   }
-  state.waiting.push_back(std::move(ticket));
-  ++waiting_;
   ensure_starts(state);
 }
 
@@ -166,6 +195,7 @@ void InvokerImpl::account(Ticket& ticket, std::string_view outcome) {
   phases.total = nanoseconds(ticket.triggered, at);
   if (ticket.handed != MonotonicTime{}) {
     phases.handler = nanoseconds(ticket.handed, ticket.answered);
+    state.crowd.ran(std::chrono::nanoseconds(phases.handler), at);
     phases.reply = nanoseconds(ticket.answered, at);
   }
   count(metrics_.outcomes, outcome);

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "runtime/crowd.h"
 #include "runtime/invoker_fixture_test.h"
 
 namespace hearth::runtime {
@@ -102,6 +105,29 @@ TEST_F(InvokerTest, ABurstOfColdStartsIsServedWhole) {
   EXPECT_LE(warden.most_making, 16u);
   for (const auto& [id, container] : warden.containers)
     if (container->info.state == warden::ContainerState::bound) EXPECT_EQ(container->bound.package.str().size(), 64u);
+}
+
+TEST_F(InvokerTest, ManyCallsOfAQuickHandlerShareFewInstances) {
+  const auto key = add("sleep");
+  fill_pool();
+  begin(key, "0");
+  run_until([&] { return outcomes[0].has_value(); });
+  for (int i = 0; i < 300; ++i) begin(key, "0");
+  run_until([&] { return std::ranges::all_of(outcomes, [](const auto& one) { return one.has_value(); }); });
+  EXPECT_LE(warden.binds.size(), Crowd::kBusyEachCpu * std::thread::hardware_concurrency() + 1);
+}
+
+TEST_F(InvokerTest, ACallIsNotHeldUpBySlowOnesOfAHandlerThatWasQuick) {
+  const auto key = add("sleep");
+  fill_pool();
+  begin(key, "0");
+  run_until([&] { return outcomes[0].has_value(); });
+  const size_t crowd = Crowd::kBusyEachCpu * std::thread::hardware_concurrency();
+  for (size_t i = 0; i < crowd; ++i) begin(key, "3000");
+  begin(key, "1");
+  run_until([&] { return outcomes.back().has_value(); });
+  EXPECT_EQ(answer(outcomes.size() - 1)->payload, "1");
+  EXPECT_FALSE(outcomes[1].has_value());
 }
 
 TEST_F(InvokerTest, AThousandCallsToAFunctionLimitedToOneAreOneAnswerAndThrottles) {
