@@ -53,8 +53,8 @@ Result<> admit(pid_t pid, int64_t slot, const kernel::Cgroup& cgroup, int contro
   return kernel::send_datagram(control, kGo, {}, MSG_DONTWAIT);
 }
 
-Result<> limit(const kernel::Cgroup& cgroup, int64_t memory_mib) {
-  TRY(cgroup.limit_memory(memory_mib + kMemoryHeadroomMib));
+Result<> limit(const kernel::Cgroup& cgroup, int64_t memory_mib, int64_t tmp_mib) {
+  TRY(cgroup.limit_memory(memory_mib + kMemoryHeadroomMib + tmp_mib));
   return cgroup.weigh_cpu(std::max<int64_t>(2, 1024 * memory_mib / kMemoryMibForOneCpu));
 }
 

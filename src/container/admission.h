@@ -40,7 +40,11 @@ Result<Listeners> make_listeners(int netns, const kernel::HomeNamespaces& home);
 // Maps the ids of the waiting process, moves it into its cgroup and says go.
 Result<> admit(pid_t pid, int64_t slot, const kernel::Cgroup& cgroup, int control);
 
-// The limits that MemorySize means.
-Result<> limit(const kernel::Cgroup& cgroup, int64_t memory_mib);
+// The bytes that a function's processes may use.
+constexpr int64_t own_memory_limit(int64_t memory_mib) { return (memory_mib + kMemoryHeadroomMib) << 20; }
+
+// The limits that MemorySize means. The kernel charges what is in /tmp to the same account, so its hard limit has room
+// for that; that the processes alone stay within own_memory_limit() is for MemoryGuard to see to.
+Result<> limit(const kernel::Cgroup& cgroup, int64_t memory_mib, int64_t tmp_mib);
 
 }  // namespace hearth::container

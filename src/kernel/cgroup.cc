@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <sstream>
 
 #include "kernel/process.h"
@@ -257,6 +259,41 @@ Result<> Cgroup::weigh_cpu(int64_t weight) const {
 Result<> Cgroup::freeze(bool frozen) const {
   if (version_ == CgroupVersion::v2) return write("freezer", "cgroup.freeze", frozen ? "1" : "0");
   return write("freezer", "freezer.state", frozen ? "FROZEN" : "THAWED");
+}
+
+Result<Fd> Cgroup::memory_alarm(int64_t bytes) const {
+  int directory = of("memory").directory.get();
+  if (version_ == CgroupVersion::v2) {
+    std::string path = name_ + "/memory.events";
+    Fd events(openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!events.valid()) return fail_errno("open " + path);
+    TRY(write("memory", "memory.high", std::to_string(bytes)));
+    return events;
+  }
+  std::string path = name_ + "/memory.usage_in_bytes";
+  Fd usage(openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!usage.valid()) return fail_errno("open " + path);
+  Fd alarm(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!alarm.valid()) return fail_errno("eventfd");
+  TRY(write("memory", "cgroup.event_control", fmt::format("{} {} {}", alarm.get(), usage.get(), bytes)));
+  return alarm;
+}
+
+Result<> Cgroup::silence_memory_alarm() const {
+  return version_ == CgroupVersion::v2 ? write("memory", "memory.high", "max") : Result<>();
+}
+
+Result<int64_t> Cgroup::used_memory() const {
+  TRY_ASSIGN(std::string used,
+             read("memory", version_ == CgroupVersion::v2 ? "memory.current" : "memory.usage_in_bytes"));
+  return std::atoll(used.c_str());
+}
+
+Result<int64_t> Cgroup::own_memory() const {
+  TRY_ASSIGN(std::string stat, read("memory", "memory.stat"));
+  if (version_ == CgroupVersion::v2) return value_of(stat, "anon") + value_of(stat, "kernel");
+  TRY_ASSIGN(std::string kernel, read("memory", "memory.kmem.usage_in_bytes"));
+  return value_of(stat, "rss") + std::atoll(kernel.c_str());
 }
 
 Result<bool> Cgroup::ran_out_of_memory() const {

@@ -72,6 +72,14 @@ class Cgroup {
   Result<> limit_memory(int64_t mib) const;
   Result<> weigh_cpu(int64_t weight) const;
   Result<> freeze(bool frozen) const;
+  // A descriptor that tells once that more than `bytes` are in use: readable on v1, urgent (EPOLLPRI) on v2. On v1 it
+  // costs a grace period of RCU, and says nothing when they are in use already.
+  Result<Fd> memory_alarm(int64_t bytes) const;
+  // What the alarm slows down on v2 goes on at full speed.
+  Result<> silence_memory_alarm() const;
+  Result<int64_t> used_memory() const;
+  // Bytes of the processes themselves and the kernel's for them, without files and tmpfs.
+  Result<int64_t> own_memory() const;
   Result<bool> ran_out_of_memory() const;
   // A file with the highest memory use in bytes.
   Result<Fd> peak_memory() const;

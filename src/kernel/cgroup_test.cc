@@ -38,10 +38,13 @@ class FakeCgroups : public ::testing::Test {
     for (const char* controller : {"memory", "pids", "cpu", "freezer"}) file(std::string(controller) + "/cgroup.procs");
     file("memory/memory.limit_in_bytes");
     for (const char* name : {"memory/one/c1/memory.limit_in_bytes", "memory/one/c1/memory.memsw.limit_in_bytes",
-                             "memory/one/c1/memory.max_usage_in_bytes", "pids/one/c1/pids.max", "cpu/one/c1/cpu.shares",
-                             "freezer/one/c1/freezer.state"}) {
+                             "memory/one/c1/memory.max_usage_in_bytes", "memory/one/c1/cgroup.event_control",
+                             "pids/one/c1/pids.max", "cpu/one/c1/cpu.shares", "freezer/one/c1/freezer.state"}) {
       file(name);
     }
+    file("memory/one/c1/memory.usage_in_bytes", "12070\n");
+    file("memory/one/c1/memory.stat", "cache 5000\nrss 3000\nshmem 4000\n");
+    file("memory/one/c1/memory.kmem.usage_in_bytes", "70\n");
     file("memory/one/c1/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
     for (const char* controller : {"memory", "pids", "cpu", "freezer"}) {
       file(std::string(controller) + "/one/c1/cgroup.procs");
@@ -51,9 +54,12 @@ class FakeCgroups : public ::testing::Test {
     file("cgroup.controllers", "cpuset cpu io memory pids\n");
     file("cgroup.subtree_control");
     file("one/cgroup.subtree_control");
-    for (const char* name : {"memory.max", "memory.peak", "pids.max", "cpu.weight", "cgroup.freeze", "cgroup.procs"}) {
+    for (const char* name :
+         {"memory.max", "memory.high", "memory.peak", "pids.max", "cpu.weight", "cgroup.freeze", "cgroup.procs"}) {
       file(std::string("one/c1/") + name);
     }
+    file("one/c1/memory.current", "12070\n");
+    file("one/c1/memory.stat", "anon 3000\nfile 5000\nkernel 70\nshmem 4000\n");
     file("one/c1/memory.events", "low 0\noom 1\noom_kill 0\n");
   }
 
@@ -80,6 +86,34 @@ TEST_F(FakeCgroups, V1WritesEachHierarchy) {
   EXPECT_EQ(text("freezer/one/c1/freezer.state"), "FROZEN");
   EXPECT_TRUE(cgroup.ran_out_of_memory().value());
   EXPECT_TRUE(cgroup.peak_memory().has_value());
+}
+
+TEST_F(FakeCgroups, TmpfsIsNotTheProcessesOwnMemory) {
+  make_v1();
+  EXPECT_EQ(CgroupHost::open(root_, "one").value().make("c1").value().own_memory().value(), 3070);
+  fs::remove_all(root_ / "memory");
+  make_v2();
+  EXPECT_EQ(CgroupHost::open(root_, "one").value().make("c1").value().own_memory().value(), 3070);
+}
+
+TEST_F(FakeCgroups, V1RegistersAMemoryAlarm) {
+  make_v1();
+  auto cgroup = CgroupHost::open(root_, "one").value().make("c1").value();
+  auto alarm = cgroup.memory_alarm(4096).value();
+  EXPECT_THAT(text("memory/one/c1/cgroup.event_control"),
+              ::testing::MatchesRegex(std::to_string(alarm.get()) + " [0-9]+ 4096"));
+  EXPECT_TRUE(cgroup.silence_memory_alarm().has_value());
+  EXPECT_EQ(cgroup.used_memory().value(), 12070);
+}
+
+TEST_F(FakeCgroups, V2SlowsDownAtTheAlarmUntilItIsSilenced) {
+  make_v2();
+  auto cgroup = CgroupHost::open(root_, "one").value().make("c1").value();
+  ASSERT_TRUE(cgroup.memory_alarm(4096).has_value());
+  EXPECT_EQ(text("one/c1/memory.high"), "4096");
+  ASSERT_TRUE(cgroup.silence_memory_alarm().has_value());
+  EXPECT_THAT(text("one/c1/memory.high"), ::testing::StartsWith("max"));  // a file here, so not cut off
+  EXPECT_EQ(cgroup.used_memory().value(), 12070);
 }
 
 TEST_F(FakeCgroups, V1WithoutSwapAccountingLimitsMemoryOnly) {

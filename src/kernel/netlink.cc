@@ -46,6 +46,14 @@ std::string text_of(const uint8_t* data, size_t size) {
   return std::string(reinterpret_cast<const char*>(data), strnlen(reinterpret_cast<const char*>(data), size));
 }
 
+std::string kind_in(const uint8_t* link_info, size_t size) {
+  std::string kind;
+  each_attribute(link_info, size, [&](int type, const uint8_t* value, size_t length) {
+    if (type == IFLA_INFO_KIND) kind = text_of(value, length);
+  });
+  return kind;
+}
+
 LinkInfo read_link(const nlmsghdr* message) {
   const auto* body = static_cast<const ifinfomsg*>(NLMSG_DATA(message));
   LinkInfo info;
@@ -59,6 +67,7 @@ LinkInfo read_link(const nlmsghdr* message) {
                    if (type == IFLA_MTU && size >= 4) std::memcpy(&info.mtu, value, 4);
                    if (type == IFLA_MASTER && size >= 4) std::memcpy(&info.master, value, 4);
                    if (type == IFLA_ADDRESS && size == 6) std::memcpy(info.mac.data(), value, 6);
+                   if (type == IFLA_LINKINFO) info.kind = kind_in(value, size);
                  });
   return info;
 }

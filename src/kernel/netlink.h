@@ -84,6 +84,7 @@ class Batch {
 struct LinkInfo {
   std::string name;
   std::string alias;
+  std::string kind;  // "bridge", "veth"; "" for hardware and lo
   uint32_t ifindex = 0;
   uint32_t mtu = 0;
   uint32_t master = 0;

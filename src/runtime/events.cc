@@ -93,8 +93,9 @@ asio::awaitable<void> EventWorker::work() {
       if (items) {
         found = items->size();
         for (auto& item : *items) {
+          // In hand already: hurry_next() made it due when its own time had come.
+          if (!leased_.emplace(item.id, 0).second) continue;
           ++running_;
-          leased_.emplace(item.id, 0);
           tasks_.spawn("event", handle(std::move(item)));
         }
       }
@@ -107,29 +108,36 @@ asio::awaitable<void> EventWorker::work() {
 }
 
 asio::awaitable<void> EventWorker::handle(store::QueueItem item) {
-  auto next = Next::done;
+  const auto id = item.id;
+  auto next = Next::gone;
+  FunctionKey function;
   auto invocation = decode_event(item.body);
   if (!invocation) {
-    log::error("event {} is dropped: {}", item.id, invocation.error().describe());
-    ++metrics_.events_dropped;
+    log::error("event {} is dropped: {}", id, invocation.error().describe());
   } else {
-    auto result = co_await invoke_(std::move(*invocation));
-    if (!result) {
-      next =
-          result.error().kind == Kind::not_found || result.error().kind == Kind::invalid ? Next::done : Next::refused;
-    } else if (const auto* answer = std::get_if<Answer>(&*result)) {
-      next = answer->function_error.empty() ? Next::done : Next::failed;
-    } else {
-      next = Next::refused;
-    }
+    function = invocation->function;
+    forget_put_off(function, id);
+    next = co_await attempt(std::move(*invocation));
   }
-  if (!tasks_.stopping()) co_await settle(std::move(item), next);
-  leased_.erase(item.id);
+  if (!tasks_.stopping()) co_await settle(std::move(item), function, next);
+  if (!tasks_.stopping() && next != Next::refused) co_await hurry_next(std::move(function));
+  leased_.erase(id);
   --running_;
   if (running_ + 1 == kInFlight) wake();
 }
 
-asio::awaitable<void> EventWorker::settle(store::QueueItem item, Next next) {
+asio::awaitable<EventWorker::Next> EventWorker::attempt(Invocation invocation) {
+  auto result = co_await invoke_(std::move(invocation));
+  if (!result) {
+    const auto kind = result.error().kind;
+    co_return kind == Kind::not_found || kind == Kind::invalid ? Next::gone : Next::refused;
+  }
+  const auto* answer = std::get_if<Answer>(&*result);
+  if (answer == nullptr) co_return Next::refused;
+  co_return answer->function_error.empty() ? Next::done : Next::failed;
+}
+
+asio::awaitable<void> EventWorker::settle(store::QueueItem item, FunctionKey function, Next next) {
   auto& trouble = troubles_[item.id];
   std::chrono::milliseconds delay{0};
   if (next == Next::failed && trouble.failures < policy_.retry_delays.size()) {
@@ -142,6 +150,7 @@ asio::awaitable<void> EventWorker::settle(store::QueueItem item, Next next) {
   if (delay.count() > 0 && !too_old) {
     ++metrics_.events_retried;
     leased_.erase(item.id);  // a renewal must not move the time that is set now
+    if (next == Next::refused) put_off_[function].insert(item.id);
     done = co_await queue_.retry_later(item.id, delay);
   } else {
     troubles_.erase(item.id);
@@ -149,6 +158,24 @@ asio::awaitable<void> EventWorker::settle(store::QueueItem item, Next next) {
     done = co_await queue_.acknowledge(item.id);
   }
   if (!done && done.error().kind != Kind::not_found) log::error("event {}: {}", item.id, done.error().describe());
+}
+
+// A place of the function's concurrency may have come free.
+asio::awaitable<void> EventWorker::hurry_next(FunctionKey function) {
+  const auto at = put_off_.find(function);
+  if (at == put_off_.end()) co_return;
+  const auto id = *at->second.begin();
+  forget_put_off(function, id);
+  auto done = co_await queue_.retry_later(id, std::chrono::milliseconds(0));
+  if (!done && done.error().kind != Kind::not_found) log::error("event {}: {}", id, done.error().describe());
+  wake();
+}
+
+void EventWorker::forget_put_off(const FunctionKey& function, int64_t id) {
+  const auto at = put_off_.find(function);
+  if (at == put_off_.end()) return;
+  at->second.erase(id);
+  if (at->second.empty()) put_off_.erase(at);
 }
 
 asio::awaitable<void> EventWorker::renew() {

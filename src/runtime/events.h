@@ -2,9 +2,11 @@
 //
 // An event is leased, invoked and acknowledged. A function error is tried again after retry_delays (then it is given
 // up); what could not run (throttled, no container, warden away) is put off from throttle_first, doubled up to
-// throttle_max, until the event is max_age old. A lease is short and renewed while the invocation runs, so that what a
-// killed hearthd had in hand is tried again soon. Delivery is at least once; a retry has the request id of the first
-// try. At most kInFlight events run at once; how often an event failed is remembered in memory only.
+// throttle_max, until the event is max_age old; whenever another event of its function ends, the oldest that was put
+// off is tried at once, so that a queue of one function drains as fast as its concurrency lets it. An event whose
+// function is gone is dropped. A lease is short and renewed while the invocation runs, so that what a killed hearthd
+// had in hand is tried again soon. Delivery is at least once; a retry has the request id of the first try. At most
+// kInFlight events run at once; how often an event failed, and what was put off, is remembered in memory only.
 //
 // Owned by the loop's thread. Source: AWS Lambda developer guide, "Error handling for asynchronous invocation".
 #pragma once
@@ -13,6 +15,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -57,11 +61,14 @@ class EventWorker {
     size_t failures = 0;
     size_t refusals = 0;
   };
-  enum class Next { done, failed, refused };
+  enum class Next { done, failed, refused, gone };
 
   boost::asio::awaitable<void> work();
   boost::asio::awaitable<void> handle(store::QueueItem item);
-  boost::asio::awaitable<void> settle(store::QueueItem item, Next next);
+  boost::asio::awaitable<Next> attempt(Invocation invocation);
+  boost::asio::awaitable<void> settle(store::QueueItem item, FunctionKey function, Next next);
+  boost::asio::awaitable<void> hurry_next(FunctionKey function);
+  void forget_put_off(const FunctionKey& function, int64_t id);
   boost::asio::awaitable<void> renew();
   void wake();
 
@@ -75,6 +82,7 @@ class EventWorker {
   boost::asio::steady_timer renewal_;
   std::unordered_map<int64_t, Trouble> troubles_;
   std::unordered_map<int64_t, int> leased_;
+  std::map<FunctionKey, std::set<int64_t>> put_off_;  // refused and not yet leased again
   size_t running_ = 0;
   bool woken_ = false;
 };

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "runtime/invoker_fixture_test.h"
 
 namespace hearth::runtime {
@@ -61,6 +63,29 @@ TEST_F(EventsTest, AnEventThatIsTooOldIsGivenUp) {
   enqueue(key, "{}");
   run_until([&] { return queue.items.empty(); });
   EXPECT_EQ(outcomes_of(key).find("ok"), std::string::npos);
+}
+
+TEST_F(EventsTest, ThrottledEventsFollowOneAnotherAsPlacesComeFree) {
+  policy.throttle_first = 60s;
+  start();
+  const auto key = add("sleep", [](Function& f) { f.reserved_concurrency = 2; });
+  for (int i = 0; i < 9; ++i) enqueue(key, "20");
+  run_until([&] { return queue.items.empty(); });
+  const auto recent = invoker->recent(key, 100);
+  EXPECT_EQ(std::ranges::count(recent, "ok", &InvocationRecord::outcome), 9);
+}
+
+TEST_F(EventsTest, TheEventsOfADeletedFunctionAreDropped) {
+  policy.throttle_first = 5ms;
+  start();
+  const auto key = add("echo", [](Function& f) { f.reserved_concurrency = 0; });
+  for (int i = 0; i < 3; ++i) enqueue(key, "{}");
+  run_until([&] { return queue.delays.size() >= 3; });
+  functions.table.erase(key);
+  run_until([&] { return queue.items.empty(); });
+  const auto metrics = invoker->metrics_text();
+  EXPECT_NE(metrics.find("hearth_events_total{what=\"dropped\"} 3"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("hearth_events_total{what=\"done\"} 0"), std::string::npos) << metrics;
 }
 
 TEST_F(EventsTest, TheLeaseOfALongInvocationIsRenewed) {

@@ -99,7 +99,7 @@ void Instance::finish(std::shared_ptr<Ticket> ticket, Outcome outcome) {
   Report report{.request_id = ticket->request_id,
                 .duration_ns = nanoseconds(ticket->handed, ticket->answered),
                 .memory_mib = deployment_->function.memory_mib,
-                .peak_memory_mib = peak_memory_mib(),
+                .peak_memory_mib = std::min(peak_memory_mib(), deployment_->function.memory_mib),  // it has /tmp in it
                 .init_ns = std::exchange(init_ns_, 0),
                 .status = {}};
   if (outcome.kind == "timeout") report.status = "timeout";

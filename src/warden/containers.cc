@@ -71,7 +71,10 @@ ContainerGone describe_end(const Record& record, std::optional<kernel::Ending> i
 }  // namespace
 
 Containers::Containers(Parts parts, Hooks hooks)
-    : parts_(parts), hooks_(std::move(hooks)), places_(parts.network, parts.cgroups, parts.home) {}
+    : parts_(parts),
+      hooks_(std::move(hooks)),
+      places_(parts.network, parts.cgroups, parts.home),
+      memory_guard_(parts.poller, [this](uint64_t key) { return find(key); }) {}
 
 Record* Containers::find(uint64_t key) {
   auto found = records_.find(key);
@@ -240,7 +243,7 @@ Result<> Containers::give_function(Record& record, const Bind& request, BindRepl
   TRY(container::mount_function(files, parts_.packages, record.pidfd.get(), parts_.home));
   times.mount_ns = nanoseconds_since(start);
   start = SteadyClock::now();
-  TRY(container::limit(record.place.cgroup, request.memory_mib));
+  TRY(container::limit(record.place.cgroup, request.memory_mib, request.tmp_mib));
   times.limits_ns = nanoseconds_since(start);
   start = SteadyClock::now();
   if (!request.attachment.empty()) {
@@ -249,6 +252,7 @@ Result<> Containers::give_function(Record& record, const Bind& request, BindRepl
   times.network_ns = nanoseconds_since(start);
   start = SteadyClock::now();
   TRY(kernel::send_datagram(record.control.get(), container::kPlaced, {}, MSG_DONTWAIT));
+  memory_guard_.watch(record, container::own_memory_limit(request.memory_mib), start);
   times.message_ns += nanoseconds_since(start);
   return {};
 }
@@ -308,12 +312,12 @@ void Containers::process_ended(Record& record) {
     init = **ending;
   }
   auto out_of_memory = record.place.cgroup.ran_out_of_memory();
-  record.gone = describe_end(record, init, out_of_memory.value_or(false));
+  record.gone = describe_end(record, init, record.over_limit || out_of_memory.value_or(false));
   start_ending(record);
 }
 
 void Containers::start_ending(Record& record) {
-  for (Fd* fd : {&record.pidfd, &record.control}) {
+  for (Fd* fd : {&record.pidfd, &record.control, &record.memory_alarm}) {
     if (fd->valid()) (void)parts_.poller.remove(fd->get());  // not watched yet when admission failed
     fd->reset();
   }
@@ -388,6 +392,7 @@ bool Containers::is_starting(const Record* record) {
 }
 
 void Containers::expire(SteadyClock::time_point now) {
+  memory_guard_.look(now);
   while (!starting_.empty()) {
     Record* record = find(starting_.front());
     if (is_starting(record) && record->deadline > now) return;
@@ -403,9 +408,11 @@ void Containers::expire(SteadyClock::time_point now) {
 }
 
 std::optional<SteadyClock::time_point> Containers::next_deadline() const {
-  if (starting_.empty()) return std::nullopt;
+  auto next = memory_guard_.next_look();
+  if (starting_.empty()) return next;
   auto found = records_.find(starting_.front());
-  return found == records_.end() ? SteadyClock::now() : found->second->deadline;
+  auto start = found == records_.end() ? SteadyClock::now() : found->second->deadline;
+  return next ? std::min(*next, start) : start;
 }
 
 void Containers::handle(const Watch& watch) {
@@ -413,6 +420,7 @@ void Containers::handle(const Watch& watch) {
   Record* record = find(watch.key);
   if (record == nullptr) return;
   if (watch.source == Source::control && record->control.valid()) control_said(*record);
+  if (watch.source == Source::memory && record->memory_alarm.valid()) memory_guard_.passed(*record);
   if (watch.source == Source::process && record->pidfd.valid()) process_ended(*record);
 }
 
@@ -449,6 +457,7 @@ Result<> Containers::take_over(const SavedContainer& saved) {
   TRY_ASSIGN(Fd netns, kernel::open_namespace(saved.pid, "net"));
   TRY_ASSIGN(auto slot, parts_.network.adopt_slot(saved.slot, std::move(netns)));
   TRY_ASSIGN(auto cgroup, parts_.cgroups.make(saved.container.str()));
+  TRY(cgroup.silence_memory_alarm());
   TRY_ASSIGN(Fd peak, cgroup.peak_memory());
   auto record =
       std::make_unique<Record>(Record{.key = next_key_++,

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "base/result.h"
+#include "warden/memory_guard.h"
 #include "warden/places.h"
 #include "warden/poller.h"
 #include "warden/protocol.h"
@@ -96,6 +97,7 @@ class Containers {
   Parts parts_;
   Hooks hooks_;
   Places places_;
+  MemoryGuard memory_guard_;
   bool places_failed_ = false;  // until one is made on demand
   bool stopped_ = false;
   uint64_t next_key_ = 1;

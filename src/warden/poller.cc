@@ -20,19 +20,25 @@ Result<Poller> Poller::make() {
   return Poller(std::move(epoll));
 }
 
-Result<> Poller::control(int operation, int fd, Watch watch, bool writing) {
+Result<> Poller::control(int operation, int fd, Watch watch, uint32_t events) {
   epoll_event event{};
-  event.events = EPOLLIN | (writing ? EPOLLOUT : 0U);
+  event.events = events;
   event.data.u64 = static_cast<uint64_t>(watch.source) << kSourceShift | watch.key;
   if (epoll_ctl(epoll_.get(), operation, fd, &event) != 0) return fail_errno("epoll_ctl");
   return {};
 }
 
-Result<> Poller::add(int fd, Watch watch, bool writing) { return control(EPOLL_CTL_ADD, fd, watch, writing); }
+Result<> Poller::add(int fd, Watch watch, bool writing) {
+  return control(EPOLL_CTL_ADD, fd, watch, EPOLLIN | (writing ? EPOLLOUT : 0U));
+}
 
-Result<> Poller::change(int fd, Watch watch, bool writing) { return control(EPOLL_CTL_MOD, fd, watch, writing); }
+Result<> Poller::add_urgent(int fd, Watch watch) { return control(EPOLL_CTL_ADD, fd, watch, EPOLLPRI); }
 
-Result<> Poller::remove(int fd) { return control(EPOLL_CTL_DEL, fd, {}, false); }
+Result<> Poller::change(int fd, Watch watch, bool writing) {
+  return control(EPOLL_CTL_MOD, fd, watch, EPOLLIN | (writing ? EPOLLOUT : 0U));
+}
+
+Result<> Poller::remove(int fd) { return control(EPOLL_CTL_DEL, fd, {}, 0); }
 
 Result<std::vector<Poller::Event>> Poller::ready() {
   std::array<epoll_event, kMaxEvents> found{};

@@ -9,7 +9,7 @@
 
 namespace hearth::warden {
 
-enum class Source : uint8_t { listener, connection, zygote, control, process };
+enum class Source : uint8_t { listener, connection, zygote, control, process, memory };
 
 struct Watch {
   Source source = Source::listener;
@@ -21,6 +21,8 @@ class Poller {
   static Result<Poller> make();
 
   Result<> add(int fd, Watch watch, bool writing = false);
+  // For a descriptor whose news is urgent (EPOLLPRI) and not that it can be read.
+  Result<> add_urgent(int fd, Watch watch);
   Result<> change(int fd, Watch watch, bool writing);
   // REQUIRES: `fd` was added and is still open.
   Result<> remove(int fd);
@@ -37,7 +39,7 @@ class Poller {
 
  private:
   explicit Poller(Fd epoll) : epoll_(std::move(epoll)) {}
-  Result<> control(int operation, int fd, Watch watch, bool writing);
+  Result<> control(int operation, int fd, Watch watch, uint32_t events);
   Fd epoll_;
 };
 

@@ -37,6 +37,9 @@ struct Record {
   Fd control{};  // invalid after a restart of the warden
   Fd output{};   // read end of the log pipe; invalid after a restart
   Fd peak_memory{};
+  Fd memory_alarm{};      // from a while after the bind until it has told
+  int64_t own_limit = 0;  // bytes that the function's processes may use; 0 after a restart: not known
+  bool over_limit = false;
   bool was_warm = false;  // hearthd knows its id
   bool killed = false;
   bool frozen = false;

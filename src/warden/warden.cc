@@ -20,14 +20,13 @@ namespace {
 constexpr int kRequestsATurn = 64;  // then others have their turn
 constexpr std::chrono::seconds kEndDeadline{30};
 
+// The folder around it is the client's, who may have put a link at its place, even since mkdir.
 Result<Fd> open_packages(const std::string& path, uid_t owner) {
-  if (mkdir(path.c_str(), 0755) == 0) {
-    if (chown(path.c_str(), owner, static_cast<gid_t>(-1)) != 0) return fail_errno("chown " + path);
-  } else if (errno != EEXIST) {
-    return fail_errno("mkdir " + path);
-  }
-  Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  bool made = mkdir(path.c_str(), 0755) == 0;
+  if (!made && errno != EEXIST) return fail_errno("mkdir " + path);
+  Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory.valid()) return fail_errno("open " + path);
+  if (made && fchown(directory.get(), owner, static_cast<gid_t>(-1)) != 0) return fail_errno("chown " + path);
   return directory;
 }
 
@@ -143,6 +142,7 @@ void Warden::dispatch(const Poller::Event& event) {
     case Source::zygote:
     case Source::control:
     case Source::process:
+    case Source::memory:
       return containers_->handle(event.watch);
   }
 }

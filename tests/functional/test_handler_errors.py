@@ -1,6 +1,7 @@
 """Handlers that fail: each way gets AWS's error under 200, and the next call finds a sound instance."""
 import base64
 import json
+import re
 import time
 
 import pytest
@@ -101,12 +102,30 @@ def test_a_fork_bomb_stays_inside(lambda_client, make_function):
     assert lambda_client.invoke(FunctionName=other)["Payload"].read() == b'"sound"'
 
 
-def test_a_full_tmp_is_the_handlers_error(lambda_client, make_function):
-    name = make_function("import errno\ndef handler(event, context):\n    try:\n        with open('/tmp/big', 'wb') as f:\n"
-                         "            while True: f.write(bytes(1 << 20))\n"
-                         "    except OSError as e: return errno.errorcode[e.errno]\n", MemorySize=1024, Timeout=60)
-    reply = lambda_client.invoke(FunctionName=name)
+FILL_TMP = """
+import errno
+def handler(event, context):
+    try:
+        with open('/tmp/big', 'wb') as f:
+            while True: f.write(bytes(1 << 20))
+    except OSError as e:
+        if not event: return errno.errorcode[e.errno]
+    held = []
+    while True: held.append(bytearray(b'x') * (1 << 20))
+"""
+
+
+def test_a_full_tmp_is_the_handlers_error_and_counts_not_as_its_memory(lambda_client, make_function):
+    name = make_function(FILL_TMP, MemorySize=128, Timeout=60)
+    reply = lambda_client.invoke(FunctionName=name, Payload=b"0", LogType="Tail")
     assert reply["Payload"].read() == b'"ENOSPC"'
+    report = base64.b64decode(reply["LogResult"]).decode()
+    assert int(re.search(r"Max Memory Used: (\d+) MB", report)[1]) <= 128
+
+
+def test_memory_is_limited_beside_a_full_tmp_too(lambda_client, make_function):
+    body = failure(lambda_client, make_function(FILL_TMP, MemorySize=128, Timeout=60), 1)
+    assert body["errorType"] == "Runtime.OutOfMemory"
 
 
 def test_results_that_json_cannot_hold(lambda_client, make_function):
