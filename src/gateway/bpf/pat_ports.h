@@ -146,12 +146,21 @@ static __noinline struct host* host_of(struct flow* flow) {
   return host;
 }
 
-// Marks a random free port of the block and returns it, 0: all are used.
-static __always_inline __u32 take_port_of(struct port_block* block, __u32 index, int protocol) {
+// Where the search for a port stands: ports that were refused for this destination are not tried again.
+struct port_search {
+  __u64 refused;  // ports of the block, as bits
+  __u32 block;
+  __u32 first;  // where the ring is through
+  __u32 left;   // blocks of the ring that are looked into, this one included
+  __u32 grown;
+};
+
+// Marks a random free port of the block, none of `refused`, and returns it. 0: there is none.
+static __always_inline __u32 take_port_of(struct port_block* block, __u32 index, int protocol, __u64 refused) {
   __u64* used = &block->used[protocol & 3];
   if (protocol >= kProtocols) return 0;
   for (int i = 0; i < 4; ++i) {
-    __u64 free = ~*used;
+    __u64 free = ~(*used | refused);
     if (!free) return 0;
     __u32 turn = bpf_get_prandom_u32() & 63;
     __u64 turned = turn ? (free >> turn) | (free << (64 - turn)) : free;
@@ -167,25 +176,32 @@ static __always_inline void give_port_back(__u32 tag, __u32 port, int protocol) 
   if (block && protocol < kProtocols) __sync_fetch_and_and(&block->used[protocol], ~(1ull << (port % kBlockPorts)));
 }
 
-// A port of the container's own blocks; grows by a block when those near at hand are full. 0: none.
-__noinline __u32 take_port(struct flow* flow, struct host* host) {
-  if (!flow || !host) return 0;
+// The next port of the container's own blocks that was not refused; grows by a block when those near at hand have none.
+// 0: none.
+__noinline __u32 take_port(struct flow* flow, struct host* host, struct port_search* search) {
+  if (!flow || !host || !search) return 0;
   int protocol = protocol_index(flow->inside.protocol);
-  __u32 index = host->current;
-  for (int i = 0; i < kRingTries; ++i) {
-    struct port_block* block = block_at(flow->tag, index);
-    if (!block || block->generation != flow->generation) break;
-    __u32 port = take_port_of(block, index, protocol);
-    if (port) {
-      if (host->current != index) host->current = index;
-      return port;
+  for (int i = 0; i < kRingTries + 2; ++i) {
+    struct port_block* block = search->left ? block_at(flow->tag, search->block) : 0;
+    if (block && block->generation == flow->generation) {
+      __u32 port = take_port_of(block, search->block, protocol, search->refused);
+      if (port) {
+        if (host->current != search->block) host->current = search->block;
+        return port;
+      }
+      search->block = block->next;
+      search->left = search->block == search->first ? 0 : search->left - 1;
+    } else {
+      if (search->grown) return 0;
+      host->current = search->block;
+      search->grown = 1;
+      search->block = add_block(flow, host);
+      if (!search->block) return 0;
+      search->left = 1;
     }
-    index = block->next;
+    search->refused = 0;
   }
-  host->current = index;
-  index = add_block(flow, host);
-  struct port_block* block = index ? block_at(flow->tag, index) : 0;
-  return block ? take_port_of(block, index, protocol) : 0;
+  return 0;
 }
 
 // With every port taken: one that is used towards other destinations only. 0: none.
@@ -248,13 +264,15 @@ __noinline int make_mapping(struct flow* flow) {
   if (!host) return kExhausted;
   int protocol = protocol_index(flow->inside.protocol);
   __u32 port = 0, shared = 0;
+  struct port_search search = {.block = host->current, .first = host->current, .left = kRingTries};
   for (int i = 0; i < kPortTries; ++i) {
-    port = take_port(flow, host);
+    port = take_port(flow, host, &search);
     if (!port) break;
     flow->outside.port = bpf_htons(port);
     int claim = claim_session(flow, 0);
     if (claim == kClaimed || claim == kMine) break;
     give_port_back(flow->tag, port, protocol);
+    search.refused |= 1ull << (port % kBlockPorts);
     port = 0;
     if (claim == kFull) return kExhausted;
   }

@@ -105,7 +105,7 @@ enum {
   kMaxSessions = 98304,    // per attachment
   kMaxMappings = 65536,    // per attachment
   kMaxNeighbours = 65536,
-  kPortTries = 8,
+  kPortTries = 2 * kBlockPorts,  // each port of a block, and each of the one that it grows by
   kRingTries = 8,
   kOverflowTries = 16,
   kRingBytes = 1 << 20,
