@@ -57,6 +57,24 @@ Result<> remove_link(kernel::Netlink& netlink, const std::string& name) {
   return removed;
 }
 
+// Puts an interface on a bridge. The alias is the last to be written: what was left half-made does not have it.
+Result<> plug(kernel::Netlink& netlink, const std::string& name, uint32_t bridge, const std::string& alias) {
+  TRY_ASSIGN(const kernel::LinkInfo link, netlink.link(name));
+  kernel::Batch batch;
+  batch.master(link.ifindex, bridge);
+  batch.up(link.ifindex);
+  TRY(netlink.run(batch));
+  if (alias.empty()) return {};
+  kernel::Batch finish;
+  finish.alias(link.ifindex, alias);
+  return netlink.run(finish);
+}
+
+bool is_plugged(kernel::Netlink& netlink, const std::string& name, uint32_t bridge, const std::string& alias) {
+  const auto link = netlink.link(name);
+  return link && link->up && link->master == bridge && link->alias == alias;
+}
+
 Result<> write_host_record(const Names& names, const std::string& name, const HostRecord& record) {
   TRY(kernel::make_directories(names.hosts_dir()));
   std::ofstream file(names.hosts_dir() + "/" + name);
@@ -233,6 +251,10 @@ Result<> Vpcs::attach_bridge(const VpcId& vpc, const SubnetId& subnet, const std
   TRY_ASSIGN(Room* const room, this->room(vpc));
   auto target = host_.link(bridge);
   if (!target) return fail(Kind::not_found, "no bridge " + bridge + " on this host");
+  const std::string tie = subnet.str() + " vlan " + std::to_string(vlan);
+  if (is_plugged(host_, names_.uplink(subnet), target->ifindex, tie) &&
+      is_plugged(room->netlink, Names::uplink_port(subnet), info.bridge, ""))
+    return {};
   TRY(detach(vpc, subnet));
   kernel::LinkEnd near{.name = names_.uplink(subnet), .netns = -1, .ifindex = 0, .mac = {}, .mtu = 0};
   kernel::LinkEnd far{
@@ -241,22 +263,16 @@ Result<> Vpcs::attach_bridge(const VpcId& vpc, const SubnetId& subnet, const std
   make.veth(near, far);
   TRY(host_.run(make));
   TRY_ASSIGN(const kernel::LinkInfo outer, host_.link(near.name));
-  TRY_ASSIGN(const kernel::LinkInfo inner, room->netlink.link(far.name));
-  kernel::Batch plug;
-  if (vlan != 0) {
-    TRY(programs_->put_uplink_vlan(outer.ifindex, static_cast<uint32_t>(vlan)));
-    using kernel::Hook;
-    TRY(kernel::attach_program(outer.ifindex, Hook::ingress, programs_->uplink_in(), "uplink_in"));
-    TRY(kernel::attach_program(outer.ifindex, Hook::egress, programs_->uplink_out(), "uplink_out"));
-  }
-  plug.alias(outer.ifindex, subnet.str());
-  plug.master(outer.ifindex, target->ifindex);
-  plug.up(outer.ifindex);
-  TRY(host_.run(plug));
-  kernel::Batch inside;
-  inside.master(inner.ifindex, info.bridge);
-  inside.up(inner.ifindex);
-  return room->netlink.run(inside);
+  if (vlan != 0) TRY(tag_uplink(outer.ifindex, static_cast<uint32_t>(vlan)));
+  TRY(plug(room->netlink, far.name, info.bridge, ""));
+  return plug(host_, near.name, target->ifindex, tie);
+}
+
+Result<> Vpcs::tag_uplink(uint32_t ifindex, uint32_t vlan) const {
+  using kernel::Hook;
+  TRY(programs_->put_uplink_vlan(ifindex, vlan));
+  TRY(kernel::attach_program(ifindex, Hook::ingress, programs_->uplink_in(), "uplink_in"));
+  return kernel::attach_program(ifindex, Hook::egress, programs_->uplink_out(), "uplink_out");
 }
 
 Result<> Vpcs::attach_vxlan(const VpcId& vpc, const SubnetId& subnet, uint32_t vni, const std::string& remote) {
@@ -264,19 +280,18 @@ Result<> Vpcs::attach_vxlan(const VpcId& vpc, const SubnetId& subnet, uint32_t v
   TRY_ASSIGN(const uint32_t address, kernel::parse_address(remote));
   TRY_ASSIGN(const SubnetInfo info, this->subnet(vpc, subnet));
   TRY_ASSIGN(Room* const room, this->room(vpc));
+  const std::string name = Names::vxlan_port(subnet);
+  const std::string tie = subnet.str() + " vni " + std::to_string(vni) + " to " + kernel::address_text(address);
+  if (is_plugged(room->netlink, name, info.bridge, tie)) return {};
   TRY(detach(vpc, subnet));
-  kernel::LinkEnd end{.name = Names::vxlan_port(subnet), .netns = room->netns.get(), .ifindex = 0, .mac = {}, .mtu = 0};
+  kernel::LinkEnd end{.name = name, .netns = room->netns.get(), .ifindex = 0, .mac = {}, .mtu = 0};
   kernel::Batch make;
   make.vxlan(end, vni, address, kVxlanPort);
   if (auto made = host_.run(make); !made) {
     if (made.error().errno_value == EOPNOTSUPP) return fail(Kind::unavailable, "this kernel has no VXLAN");
     return made;
   }
-  TRY_ASSIGN(const kernel::LinkInfo link, room->netlink.link(end.name));
-  kernel::Batch plug;
-  plug.master(link.ifindex, info.bridge);
-  plug.up(link.ifindex);
-  return room->netlink.run(plug);
+  return plug(room->netlink, name, info.bridge, tie);
 }
 
 Result<> Vpcs::detach(const VpcId& vpc, const SubnetId& subnet) {

@@ -42,6 +42,7 @@ class Vpcs {
   Result<> add_host(const VpcId& vpc, const SubnetId& subnet, const std::string& name, const std::string& address);
   Result<> delete_host(const std::string& name);
 
+  // A tie that stands as asked for is left alone; another one of the subnet is replaced.
   Result<> attach_bridge(const VpcId& vpc, const SubnetId& subnet, const std::string& bridge, int vlan);
   Result<> attach_vxlan(const VpcId& vpc, const SubnetId& subnet, uint32_t vni, const std::string& remote);
   Result<> detach(const VpcId& vpc, const SubnetId& subnet);
@@ -56,6 +57,8 @@ class Vpcs {
  private:
   Result<bool> has_hosts(const VpcId& vpc, const SubnetId& subnet) const;
   Result<> make_host(Room& room, const SubnetInfo& info, const std::string& name, uint32_t address);
+
+  Result<> tag_uplink(uint32_t ifindex, uint32_t vlan) const;
 
   Names names_;
   const Programs* programs_;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include "gateway/names.h"
 #include "kernel/netlink.h"
 #include "kernel/netns.h"
 #include "tests/gateway/world.h"
@@ -95,6 +96,53 @@ TEST_F(Ties, OneVlanJoinsTwoVpcsAndAnotherDoesNot) {
   EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.20"), "");
   ASSERT_TRUE(net().attach_bridge(blue.vpc, blue.subnet, "br0", 5));
   EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.20"), "blue 10.0.0.4");
+}
+
+TEST_F(Ties, ATieSaidAgainIsLeftAloneAndAnotherOneReplacesIt) {
+  const Tenant red = make_tenant("red");
+  add_bridge("br0");
+  add_bridge("br1");
+  const Names names(options_.instance, options_.run_dir);
+  auto netlink = kernel::Netlink::open();
+  const auto tie = [&](const std::string& bridge, int vlan) {
+    const auto tied = net().attach_bridge(red.vpc, red.subnet, bridge, vlan);
+    EXPECT_TRUE(tied) << tied.error().describe();
+    const auto link = netlink->link(names.uplink(red.subnet));
+    EXPECT_TRUE(link && link->up && link->master == netlink->link(bridge)->ifindex);
+    return link ? link->ifindex : 0;
+  };
+  const uint32_t first = tie("br0", 5);
+  EXPECT_EQ(tie("br0", 5), first);
+  close();
+  open();
+  EXPECT_EQ(tie("br0", 5), first);
+  const uint32_t other_vlan = tie("br0", 6);
+  EXPECT_NE(other_vlan, first);
+  const uint32_t other_bridge = tie("br1", 6);
+  EXPECT_NE(other_bridge, other_vlan);
+  // What somebody pulled out is plugged in again.
+  kernel::Batch pull;
+  pull.master(other_bridge, 0);
+  ASSERT_TRUE(netlink->run(pull));
+  tie("br1", 6);
+
+  const Fd vpc = std::move(*kernel::open_netns(names.vpc_netns(red.vpc)));
+  auto inside = kernel::Netlink::open_in(vpc.get());
+  const auto tunnel = [&](uint32_t vni, const std::string& remote) {
+    const auto tied = net().attach_vxlan(red.vpc, red.subnet, vni, remote);
+    EXPECT_TRUE(tied) << tied.error().describe();
+    const auto link = inside->link(Names::vxlan_port(red.subnet));
+    EXPECT_TRUE(link && link->up);
+    return link ? link->ifindex : 0;
+  };
+  const uint32_t made = tunnel(4711, "127.0.0.7");
+  EXPECT_FALSE(netlink->link(names.uplink(red.subnet)));
+  EXPECT_EQ(tunnel(4711, "127.0.0.7"), made);
+  const uint32_t other_vni = tunnel(4712, "127.0.0.7");
+  EXPECT_NE(other_vni, made);
+  EXPECT_NE(tunnel(4712, "127.0.0.8"), other_vni);
+  tie("br0", 0);
+  EXPECT_FALSE(inside->link(Names::vxlan_port(red.subnet)));
 }
 
 TEST_F(Ties, AHostBehindAVxlanIsReachedWithAClampedMss) {
