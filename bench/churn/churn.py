@@ -10,6 +10,9 @@ from load import HELLO, Instance, cold_starts, create, need_root, pool_status, r
 from instance import wait_until  # noqa: E402
 
 
+RECORDS = 10_000
+
+
 def rss_mib(pid):
     return next(int(line.split()[1]) / 1024 for line in open(f"/proc/{pid}/status") if line.startswith("VmRSS"))
 
@@ -50,8 +53,10 @@ def main():
         client = instance.client("lambda")
         create(client, "hello", zip_of({"app.py": HELLO}), MemorySize=128)
         wait_active(client, "hello")
-        request = signed_invoke(instance, "hello")
-        replay(instance, [request], repeat=200, connections=4)
+        # hearthd keeps a record of the last 10,000 invocations, which grows until then.
+        for _ in range(RECORDS // 1000):
+            replay(instance, [signed_invoke(instance, "hello")], repeat=1000, connections=4)
+        print(f"  {RECORDS} starts and kills before the first count", flush=True)
         before = settled(instance)
         started, failures, done = cold_starts(instance), 0, 0
         while done < starts:
