@@ -39,6 +39,13 @@ Result<> check_name(std::string_view what, std::string_view name) {
   return {};
 }
 
+Result<> check_gateway_name(std::string_view name) {
+  TRY(check_name("gateway", name));
+  if (name == "fn" || name.starts_with("vpc-"))
+    return fail(Kind::invalid, "gateway: no gateway is called fn or vpc-…, as other namespaces are");
+  return {};
+}
+
 Result<kernel::Mac> Names::attachment_mac(const std::string& attachment) const {
   char machine[64];
   Fd file(open("/etc/machine-id", O_RDONLY | O_CLOEXEC));

@@ -19,6 +19,8 @@ std::string short_hash(std::string_view text);
 
 // A name that may become part of a path: 1–64 of [A-Za-z0-9._-], not beginning with a dot.
 Result<> check_name(std::string_view what, std::string_view name);
+// A name whose namespace and pins would be the function network's or a VPC's is refused too.
+Result<> check_gateway_name(std::string_view name);
 
 class Names {
  public:

@@ -25,6 +25,14 @@ TEST(Names, WhatCouldLeaveItsFolderIsRefused) {
   EXPECT_TRUE(check_name("x", "subnet-0.a_B"));
 }
 
+TEST(Names, AGatewayNeverSharesANamespace) {
+  const Names names("hearth", "/run/hearth");
+  ASSERT_EQ(names.gateway_netns(GatewayId("fn")), names.function_netns());
+  ASSERT_EQ(names.gateway_netns(GatewayId("vpc-1")), names.vpc_netns(VpcId("1")));
+  for (const char* name : {"fn", "vpc-1", "vpc-", "../fn"}) EXPECT_FALSE(check_gateway_name(name)) << name;
+  for (const char* name : {"gw-0", "fn-1", "vpc"}) EXPECT_TRUE(check_gateway_name(name)) << name;
+}
+
 TEST(Names, AnAttachmentsMacIsItsOwnAndStays) {
   const Names names("hearth", "/run/hearth");
   const auto mac = names.attachment_mac("subnet-a");

@@ -77,7 +77,7 @@ Result<> Network::open_gateway(const GatewayId& gateway, uint32_t number, const 
 }
 
 Result<> Network::ensure_gateway(const GatewayId& gateway, const std::string& driver) {
-  TRY(check_name("gateway", gateway.str()));
+  TRY(check_gateway_name(gateway.str()));
   TRY(make_driver(driver, names_, options_.gateway_program, function_netns_.get()));
   if (gateways_.contains(gateway)) return {};
   const auto known = programs_->gateways().find(gateway.str());
@@ -172,6 +172,9 @@ Result<attachment_record> Network::plan_attachment(const GatewayId& gateway, con
   const auto known = programs_->attachments().find(attachment);
   if (known != programs_->attachments().end() && known->second.gateway != record.gateway)
     return fail(Kind::conflict, "attachment " + attachment + " is at another gateway");
+  // Its port stands in that VPC's namespace.
+  if (known != programs_->attachments().end() && text_of(known->second.vpc) != vpc.str())
+    return fail(Kind::conflict, "attachment " + attachment + " is in another VPC");
   return record;
 }
 

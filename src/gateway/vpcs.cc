@@ -251,6 +251,7 @@ Result<> Vpcs::attach_bridge(const VpcId& vpc, const SubnetId& subnet, const std
   TRY_ASSIGN(Room* const room, this->room(vpc));
   auto target = host_.link(bridge);
   if (!target) return fail(Kind::not_found, "no bridge " + bridge + " on this host");
+  if (target->kind != "bridge") return fail(Kind::invalid, bridge + " is no bridge");
   const std::string tie = subnet.str() + " vlan " + std::to_string(vlan);
   if (is_plugged(host_, names_.uplink(subnet), target->ifindex, tie) &&
       is_plugged(room->netlink, Names::uplink_port(subnet), info.bridge, ""))
