@@ -224,6 +224,11 @@ TEST_F(VpcRoutesTest, RefusesWhatFitsNoAttachment) {
             "400 body.remote goes with vxlan, which needs it");
   EXPECT_EQ(world_.told("PUT", path, R"({"vxlan":1,"vlan":2,"remote":"192.0.2.1"})"),
             "400 body.vlan goes with bridge only");
+  for (const std::string remote :
+       {"nowhere", "192.0.2.256", "2001:db8::1", "0.0.0.0", "224.0.0.1", "255.255.255.255"}) {
+    EXPECT_EQ(world_.told("PUT", path, R"({"vxlan":1,"remote":")" + remote + R"("})"),
+              "400 body.remote must be the IPv4 address of a host, not '" + remote + "'");
+  }
   EXPECT_EQ(world_.told("PUT", "vpcs/vpc-0/attachment", R"({"bridge":"b"})"), "404 there is no VPC vpc-0");
   EXPECT_EQ(world_.send("POST", "vpcs/" + vpc_ + "/hosts", R"({"name":"db","subnet":"subnet-0"})").status, 404);
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "vpc/address.h"
+
 namespace hearth::api::admin {
 namespace {
 
@@ -14,6 +16,14 @@ Failure plain(const vpc::Ec2Error& error) {
   Error told = error;
   if (!error.code.empty()) told.message = error.code + ": " + error.message;
   return std::unexpected(std::move(told));
+}
+
+// The other end of a VXLAN: the address of one host.
+Result<> check_remote(const std::string& remote) {
+  const auto address = vpc::parse_address(remote);
+  const bool names_a_host = address && *address >= 0x0100'0000 && *address < 0xe000'0000;
+  if (names_a_host) return {};
+  return fail(Kind::invalid, fmt::format("body.remote must be the IPv4 address of a host, not '{}'", remote));
 }
 
 json::object tags_of(const vpc::Tags& tags) {
@@ -156,6 +166,7 @@ boost::asio::awaitable<Outcome> VpcRoutes::attach(Request request) {
   if (bridge.empty() == (vni == 0)) co_return fail(Kind::invalid, "body must hold either bridge or vxlan");
   if (vni != 0 && vlan != 0) co_return fail(Kind::invalid, "body.vlan goes with bridge only");
   if ((vni != 0) == remote.empty()) co_return fail(Kind::invalid, "body.remote goes with vxlan, which needs it");
+  if (vni != 0) CO_TRY(check_remote(remote));
   CO_TRY_ASSIGN(Place place, find(request.parts[0]));
   vpc::Ec2Result<> attached;
   if (vni != 0) {
