@@ -216,4 +216,6 @@ class World:
             assert good.ok("list_containers") == {"containers": []}
         with contextlib.suppress(TimeoutError):  # the assertion tells what differs
             wait_until(lambda: self.snapshot() == self.baseline, seconds=5)
-        assert self.snapshot() == self.baseline
+        now = self.snapshot()
+        differs = [f"{key}: {now[key]}, not {was}" for key, was in self.baseline.items() if now[key] != was]
+        assert not differs, "\n".join(differs)
