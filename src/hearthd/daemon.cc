@@ -123,7 +123,7 @@ Result<> Daemon::open_services() {
       .accounts = *accounts_,
       .logs = *logs_,
       .warden = [this] { return warden_state_; },
-      .gateway_counters = [this] { return gateway_counters(); },
+      .gateway_counters = [this] { return networks_->gateway_counters(); },
   });
   TRY_ASSIGN(
       front_door_,
@@ -187,13 +187,6 @@ std::vector<vpc::Use> Daemon::uses_of(const AccountId& account) const {
     }
   }
   return uses;
-}
-
-asio::awaitable<Result<json::object>> Daemon::gateway_counters() {
-  warden::GatewayStats request{GatewayId("gw-0")};
-  auto reply = co_await call_for<warden::GatewayStatsReply>(*warden_, std::move(request), std::chrono::seconds(5));
-  if (!reply) co_return std::unexpected(std::move(reply).error());
-  co_return std::move(reply->counters);
 }
 
 std::string Daemon::metrics() const {

@@ -53,7 +53,6 @@ class Daemon {
   void on_warden_connected(const warden::HelloReply& hello);
   boost::asio::awaitable<void> say_networks();
   Done reset(AccountId account);
-  boost::asio::awaitable<Result<json::object>> gateway_counters();
   std::string metrics() const;
   std::vector<vpc::Use> uses_of(const AccountId& account) const;
 

@@ -151,6 +151,8 @@ class Networks {
   boost::asio::awaitable<Ec2Result<>> detach(AccountId account, VpcId vpc, SubnetId subnet);
   // The gateway's counters of this VPC's attachments: {SUBNET:{counter:number}}.
   boost::asio::awaitable<Ec2Result<json::object>> counters(AccountId account, VpcId vpc);
+  // All of the gateway's, of every account (warden::GatewayStatsReply).
+  boost::asio::awaitable<Result<json::object>> gateway_counters();
 
  private:
   using Done = boost::asio::awaitable<Result<>>;

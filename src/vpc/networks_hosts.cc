@@ -167,6 +167,8 @@ asio::awaitable<Ec2Result<>> Networks::detach(AccountId account, VpcId vpc, Subn
   co_return Ec2Result<>();
 }
 
+asio::awaitable<Result<json::object>> Networks::gateway_counters() { return warden_->counters(); }
+
 asio::awaitable<Ec2Result<json::object>> Networks::counters(AccountId account, VpcId vpc) {
   if (!find_vpc(account, vpc))
     co_return refuse(Kind::not_found, "InvalidVpcID.NotFound",

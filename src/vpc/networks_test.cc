@@ -502,6 +502,9 @@ TEST_F(Vpcs, CountersAreOfThisVpcOnly) {
   ASSERT_TRUE(counters);
   EXPECT_EQ(json::serialize(*counters), "{\"" + place.str() + "\":{\"packets\":7}}");
   EXPECT_EQ(code(run(networks->counters(theirs, id))), "InvalidVpcID.NotFound");
+  auto all = run(networks->gateway_counters());
+  ASSERT_TRUE(all);
+  EXPECT_EQ(*all, warden.counters);
 }
 
 }  // namespace
