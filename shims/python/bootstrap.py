@@ -482,7 +482,7 @@ def rehearse():
     _invoke(handler, _encoder(), (b'{"key": "value"}', "id", 0, "arn", None, None, None, None, None))
     del sys.modules["rehearsal"]
     sys.path[:], sys.argv = paths, arguments
-    sys.path_importer_cache.clear()
+    sys.path_importer_cache.pop(SHIM_FOLDER, None)
     os.environ.clear()
 
 
