@@ -1,6 +1,7 @@
 """What the benchmarks share: an instance, functions in it, signed requests for hearth-replay, a table of results."""
 import io
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -76,8 +77,8 @@ def medians(runs, keys=("p50_us", "p99_us", "per_second")):
 
 
 def percentile(values, q):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+    """By nearest rank: at least the share `q` of the values is no greater."""
+    return sorted(values)[max(0, math.ceil(q * len(values)) - 1)]
 
 
 def row(label, **numbers):
