@@ -470,8 +470,8 @@ def _encoder():
 def rehearse():
     """Goes through a start and an invocation of no function.
 
-    The zygote does it so that what is made at first use is there, and shared; each container does it again so that the
-    memory that a start writes to is its own before the trigger.
+    The zygote does it so that what is made at first use is there, and shared, and then to learn which memory a start
+    writes to: each container gets its own copy of that before the trigger. Where that can't be learned it rehearses.
     """
     paths, arguments = sys.path[:], sys.argv
     start = json.loads(json.dumps({"handler": "rehearsal.handler", "environment": REHEARSAL}))
@@ -497,7 +497,8 @@ def prepare():
 def main():
     client = _hearth.RuntimeClient(RUNTIME_API)
     client.connect()
-    rehearse()
+    if not _hearth.have_pages():
+        rehearse()
     if not _hearth.say_ready():
         os._exit(0)
     message = _hearth.wait_for_start()

@@ -1,6 +1,8 @@
 // _hearth: what the Python zygote and shim do natively. CPython's stable ABI, 3.11.
 //
 //   fill_heap_gaps()                ahead of the containers, see heap.h
+//   learn_pages(rehearsal) -> bool  in the zygote, see pages.h
+//   have_pages() -> bool            in a container: its copies of them are made
 //   serve_zygote() -> bool          the zygote's loop; True in each new container's shim
 //   say_ready()                     the control socket: tells the warden that the shim waits; False when it is gone
 //   wait_for_start()                … the start message, or None
@@ -25,6 +27,7 @@
 
 #include "container/child/zygote_loop.h"
 #include "heap.h"
+#include "pages.h"
 #include "runtime_client.h"
 
 namespace {
@@ -380,9 +383,14 @@ PyType_Spec client_spec = {"_hearth.RuntimeClient", sizeof(ClientObject), 0, Py_
 
 // ---- the zygote and the control socket
 
+void after_fork_in_shim() {
+  hearth::shim::copy_pages();
+  PyOS_AfterFork_Child();
+}
+
 PyObject* module_serve_zygote(PyObject*, PyObject*) {
   // The interpreter lock is kept: this is the only thread, and stays so.
-  bool shim = hearth::container::serve_zygote({PyOS_BeforeFork, PyOS_AfterFork_Parent, PyOS_AfterFork_Child});
+  bool shim = hearth::container::serve_zygote({PyOS_BeforeFork, PyOS_AfterFork_Parent, after_fork_in_shim});
   if (PyErr_Occurred() != nullptr) return nullptr;
   return PyBool_FromLong(shim);
 }
@@ -420,7 +428,15 @@ PyObject* module_fill_heap_gaps(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
+PyObject* module_learn_pages(PyObject*, PyObject* rehearsal) {
+  return PyBool_FromLong(hearth::shim::learn_pages(rehearsal));
+}
+
+PyObject* module_have_pages(PyObject*, PyObject*) { return PyBool_FromLong(hearth::shim::have_pages()); }
+
 PyMethodDef module_methods[] = {
+    {"learn_pages", module_learn_pages, METH_O, "see pages.h"},
+    {"have_pages", module_have_pages, METH_NOARGS, "see pages.h"},
     {"fill_heap_gaps", module_fill_heap_gaps, METH_NOARGS, "see heap.h"},
     {"serve_zygote", module_serve_zygote, METH_NOARGS, "the zygote's loop"},
     {"say_ready", module_say_ready, METH_NOARGS, "tell the warden that the shim waits"},

@@ -25,6 +25,7 @@ del sys.modules["bootstrap"]
 gc.collect()
 gc.freeze()
 _hearth.fill_heap_gaps()
+_hearth.learn_pages(bootstrap.rehearse)
 
 if _hearth.serve_zygote():
     bootstrap.main()
