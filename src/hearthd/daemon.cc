@@ -48,6 +48,7 @@ Daemon::Done Daemon::open_runtime() {
       .on_disconnected =
           [this] {
             warden_state_.connected = false;
+            networks_->warden_disconnected();
             if (invoker_) invoker_->warden_disconnected();
           },
       .on_container_gone =
@@ -73,6 +74,8 @@ Daemon::Done Daemon::open_runtime() {
   warden_ = WardenClient::start(loop_.get_executor(), config_.warden_socket(), std::move(warden_hooks));
   CO_TRY_ASSIGN(functions_, co_await runtime::Functions::load(store_->registry(), *packages_, clock_, tasks_,
                                                               std::move(function_hooks)));
+  // Which policies and attachments are needed, the functions say.
+  if (warden_state_.connected) networks_->warden_connected();
   logs_ = std::make_unique<runtime::Logs>(loop_.get_executor(), blocking_, clock_,
                                           runtime::Logs::Options{.dir = config_.state + "/logs"});
   invoker_ = runtime::InvokerService::start({
@@ -84,11 +87,10 @@ Daemon::Done Daemon::open_runtime() {
       .warden = *warden_,
       .queue = store_->queue(),
       .logs = *logs_,
-      .network_plan =
-          [this](const runtime::Function& function) {
-            vpc::Plan plan = networks_->plan(function.key.account, vpc_config(function));
-            return runtime::NetworkPlan{plan.attachment, plan.policy, plan.nameservers};
-          },
+      .network_plan = [this](const runtime::Function& function) -> Result<runtime::NetworkPlan> {
+        TRY_ASSIGN(vpc::Plan plan, networks_->plan(function.key.account, vpc_config(function)));
+        return runtime::NetworkPlan{plan.attachment, plan.policy, plan.nameservers};
+      },
       .credentials =
           [this](const runtime::Function& function) { return accounts_->function_environment(function.key.account); },
       .serve_endpoint = [this](Fd listener) { return front_door_->serve_endpoint(std::move(listener)); },
@@ -162,13 +164,8 @@ asio::awaitable<void> Daemon::stop() {
 void Daemon::on_warden_connected(const warden::HelloReply& hello) {
   warden_state_ = {.connected = true, .cgroup = hello.cgroup};
   runtimes_->set_available(hello.runtimes);
-  tasks_.spawn("say networks", say_networks());
+  if (functions_) networks_->warden_connected();
   if (invoker_) invoker_->warden_connected(hello);
-}
-
-asio::awaitable<void> Daemon::say_networks() {
-  auto said = co_await networks_->ensure_all();
-  if (!said) log::error("not all networks could be made: {}", said.error().describe());
 }
 
 Daemon::Done Daemon::reset(AccountId account) {

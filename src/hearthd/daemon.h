@@ -51,7 +51,6 @@ class Daemon {
   Result<> open_services();
 
   void on_warden_connected(const warden::HelloReply& hello);
-  boost::asio::awaitable<void> say_networks();
   Done reset(AccountId account);
   std::string metrics() const;
   std::vector<vpc::Use> uses_of(const AccountId& account) const;

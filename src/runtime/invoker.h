@@ -81,13 +81,14 @@ struct Throttled {
 };
 using InvokeResult = std::variant<Answer, Throttled>;
 
-// What the network of a function's container is. Handed over by main (vpc plugs in); no I/O.
+// What the network of a function's container is, or why it has none for now. Handed over by main (vpc plugs in); no
+// I/O.
 struct NetworkPlan {
   std::string attachment;
   std::string policy;
   std::vector<std::string> nameservers;
 };
-using NetworkPlanFn = std::function<NetworkPlan(const Function&)>;
+using NetworkPlanFn = std::function<Result<NetworkPlan>(const Function&)>;
 
 // Credentials and endpoint that a function gets. Handed over by main (api plugs in).
 using FunctionCredentialsFn = std::function<std::vector<std::pair<std::string, std::string>>(const Function&)>;

@@ -54,26 +54,29 @@ void InvokerFixture::start() {
   tasks_.spawn("load runtimes", load_runtimes(registry, runtimes));
   run_until([&] { return runtimes != nullptr; });
   logs = std::make_unique<Logs>(loop.get_executor(), blocking, clock, Logs::Options{.dir = dir, .flush = 5ms});
-  invoker = InvokerService::start(
-      {.executor = loop.get_executor(),
-       .config = config,
-       .clock = clock,
-       .functions = functions,
-       .runtimes = *runtimes,
-       .warden = warden,
-       .queue = queue,
-       .logs = *logs,
-       .network_plan = [](const Function&) { return NetworkPlan{"outside", "", {"100.64.0.1"}}; },
-       .credentials =
-           [](const Function&) {
-             return std::vector<std::pair<std::string, std::string>>{{"AWS_ACCESS_KEY_ID", "AKIATEST"}};
-           },
-       .serve_endpoint = [this](Fd listener) -> std::function<void()> {
-         EXPECT_TRUE(listener.valid());
-         ++endpoints;
-         return [this] { ++endpoints_ended; };
-       },
-       .events = policy});
+  invoker = InvokerService::start({.executor = loop.get_executor(),
+                                   .config = config,
+                                   .clock = clock,
+                                   .functions = functions,
+                                   .runtimes = *runtimes,
+                                   .warden = warden,
+                                   .queue = queue,
+                                   .logs = *logs,
+                                   .network_plan = [this](const Function&) -> Result<NetworkPlan> {
+                                     if (no_network) return std::unexpected(*no_network);
+                                     return NetworkPlan{"outside", "", {"100.64.0.1"}};
+                                   },
+                                   .credentials =
+                                       [](const Function&) {
+                                         return std::vector<std::pair<std::string, std::string>>{
+                                             {"AWS_ACCESS_KEY_ID", "AKIATEST"}};
+                                       },
+                                   .serve_endpoint = [this](Fd listener) -> std::function<void()> {
+                                     EXPECT_TRUE(listener.valid());
+                                     ++endpoints;
+                                     return [this] { ++endpoints_ended; };
+                                   },
+                                   .events = policy});
   warden.hooks = {.on_connected = [this](const warden::HelloReply& hello) { invoker->warden_connected(hello); },
                   .on_disconnected = [this] { invoker->warden_disconnected(); },
                   .on_container_gone = [this](const warden::ContainerGone& gone) { invoker->container_gone(gone); }};

@@ -132,6 +132,7 @@ class InvokerFixture : public testing::Test {
   MemoryRegistry registry{loop.get_executor()};
   MemoryQueue queue{clock};
   FakeWarden warden{loop.get_executor()};
+  std::optional<Error> no_network;  // why functions have none
   std::unique_ptr<Runtimes> runtimes;
   std::unique_ptr<Logs> logs;
   std::unique_ptr<InvokerService> invoker;

@@ -80,7 +80,7 @@ class InvokerImpl final : public InvokerService, private InstanceOwner {
   boost::asio::awaitable<Result<>> try_start(FunctionState* state);
   struct Bound;
   boost::asio::awaitable<Result<warden::BindReply>> bind(std::shared_ptr<const Deployment> deployment,
-                                                         ContainerId container);
+                                                         ContainerId container, NetworkPlan plan);
   Result<std::shared_ptr<const Deployment>> deployment_of(FunctionState& state);
   void born(FunctionState& state, std::shared_ptr<const Deployment> deployment, WarmContainer container,
             Instance::Birth birth);

@@ -101,6 +101,7 @@ asio::awaitable<Result<>> InvokerImpl::try_start(FunctionState* state) {
       co_return fail(Kind::unavailable, "no connection to the warden");
     CO_TRY_ASSIGN(auto deployment, deployment_of(*state));
     CO_TRY_ASSIGN(auto runtime, deps_.runtimes.resolve(deployment->function.runtime));
+    CO_TRY_ASSIGN(auto plan, deps_.network_plan(deployment->function));
     const auto began = now();
     CO_TRY_ASSIGN(auto taken, co_await pools_.take(std::move(runtime)));
     if (state->waiting.size() < state->starting || state->deployment != deployment) {
@@ -118,7 +119,7 @@ asio::awaitable<Result<>> InvokerImpl::try_start(FunctionState* state) {
         .start = taken.make_ns > 0 ? Start::pool_miss : Start::pool_hit, .phases = {}, .triggered = now(), .bound = {}};
     birth.phases.make = taken.make_ns;
     birth.phases.pick = std::max<int64_t>(0, nanoseconds(began, birth.triggered) - taken.make_ns);
-    auto reply = co_await bind(deployment, taken.container.id);
+    auto reply = co_await bind(deployment, taken.container.id, std::move(plan));
     birth.bound = now();
     if (reply && state->deployment == deployment && !stopping_) {
       birth.phases.bind = nanoseconds(birth.triggered, birth.bound);
@@ -150,9 +151,8 @@ Result<std::shared_ptr<const Deployment>> InvokerImpl::deployment_of(FunctionSta
 }
 
 asio::awaitable<Result<warden::BindReply>> InvokerImpl::bind(std::shared_ptr<const Deployment> deployment,
-                                                             ContainerId container) {
+                                                             ContainerId container, NetworkPlan plan) {
   const auto& function = deployment->function;
-  auto plan = deps_.network_plan(function);
   warden::Bind bind;
   bind.container = std::move(container);
   bind.package = function.package;

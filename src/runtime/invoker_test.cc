@@ -365,6 +365,16 @@ TEST_F(InvokerTest, ABindThatFailsIsTriedWithAnotherContainer) {
   EXPECT_EQ(invoke(other).payload, "error: no such package");
 }
 
+TEST_F(InvokerTest, AFunctionWithoutItsNetworkFailsAtOnceAndCostsNoContainer) {
+  const auto key = add("echo");
+  no_network = Error{Kind::conflict, "no bridge br0 on this host"};
+  EXPECT_EQ(invoke(key).payload, "error: no bridge br0 on this host");
+  EXPECT_TRUE(warden.killed.empty());
+  EXPECT_TRUE(warden.binds.empty());
+  no_network.reset();
+  EXPECT_EQ(invoke(key, "1").payload, "1");
+}
+
 TEST_F(InvokerTest, IdleInstancesEndAfterTheirHoldTime) {
   stop();
   config.hold_seconds = 1;

@@ -106,6 +106,8 @@ class NetworksTest : public ::testing::Test {
     options.gateway_driver = "netns";
     options.resolv_conf = resolv_conf;
     options.release_after = std::chrono::milliseconds(1);
+    options.first_retry = std::chrono::milliseconds(1);
+    options.last_retry = std::chrono::milliseconds(2);
     auto loaded = run(Networks::load(
         registry, [this]() -> WardenClient& { return warden; },
         [this](const AccountId& account) { return uses[account]; }, tasks, options));
@@ -124,6 +126,12 @@ class NetworksTest : public ::testing::Test {
     while (!result && loop.run_one() > 0) {
     }
     return std::move(*result);
+  }
+  void run_until(const std::function<bool()>& holds) {
+    loop.restart();
+    while (!holds() && loop.run_one() > 0) {
+    }
+    EXPECT_TRUE(holds());
   }
   // Runs what is left to run, timers too.
   void run_all() {

@@ -115,7 +115,8 @@ Networks::Networks(const Private&, store::Registry& registry, WardenFn warden, U
       uses_(std::move(uses)),
       tasks_(tasks),
       options_(std::move(options)),
-      outside_nameservers_(nameservers_of(options_.resolv_conf)) {}
+      outside_nameservers_(nameservers_of(options_.resolv_conf)),
+      retry_(tasks.executor()) {}
 
 Networks::~Networks() = default;
 
@@ -246,6 +247,7 @@ asio::awaitable<Ec2Result<>> Networks::delete_subnet(AccountId account, SubnetId
   Subnet subnet = *found;
   CO_TRY(co_await warden_->drop_subnet(std::move(subnet)));
   CO_TRY(co_await records_->erase(account, id));
+  missing_.erase(id.str());
   co_return Ec2Result<>();
 }
 

@@ -5,8 +5,8 @@
 //  1. Memory holds all records (loaded at start); every change is in the registry before it is seen.
 //  2. What exists in the kernel follows the records. A subnet is made at the warden when something needs it (a
 //  function,
-//     a host, a tie to a real network); ensure_all() says all of that again after each (re)connection. Deletion goes
-//     the other way round: first the kernel, then the record.
+//     a host, a tie to a real network); all of that is said again after each (re)connection, and what failed is
+//     tried again until it stands. Deletion goes the other way round: first the kernel, then the record.
 //  3. Changes of one account happen one after the other; accounts do not wait for each other.
 //  4. Every look-up names the account: nobody sees another's.
 //  5. Who uses a subnet or group is asked of the owner of functions (UsesFn), never counted here.
@@ -16,6 +16,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -55,6 +56,9 @@ class Networks {
     std::string resolv_conf = "/etc/resolv.conf";
     // How long an attachment that no function names is kept, so that calls under way end with their network.
     std::chrono::milliseconds release_after = std::chrono::minutes(16);
+    // Between two tries to make what does not stand: the first wait, doubled each time up to the last.
+    std::chrono::milliseconds first_retry = std::chrono::milliseconds(100);
+    std::chrono::milliseconds last_retry = std::chrono::seconds(10);
 
     static Options of(const Config& config);
   };
@@ -71,13 +75,17 @@ class Networks {
   Result<VpcId> resolve(const AccountId& account, const VpcConfig& config) const;
   // Makes the way out stand, and answers after it is proven. nullopt: a function without a VPC.
   boost::asio::awaitable<Result<>> prepare(AccountId account, std::optional<VpcConfig> config);
-  // For the bind; no I/O. REQUIRES: prepare() succeeded once for this configuration (it survives restarts).
-  Plan plan(const AccountId& account, const std::optional<VpcConfig>& config) const;
+  // For the bind; no I/O. Kind::conflict, with the reason, while what it needs could not be made at the warden.
+  // REQUIRES: prepare() succeeded once for this configuration (it survives restarts).
+  Result<Plan> plan(const AccountId& account, const std::optional<VpcConfig>& config) const;
   // To be called when a function was deleted or has left a subnet: lets go, after `release_after`, of what none names.
   void release_unused(const AccountId& account);
 
   // ---- the warden
-  // Says everything that must exist. Goes on after a failure; answers the first.
+  // The hooks of the warden's client. In between, everything that must exist is said, and said again until it stands.
+  void warden_connected();
+  void warden_disconnected();
+  // Says everything that must exist once. Goes on after a failure; answers the first.
   boost::asio::awaitable<Result<>> ensure_all();
   // Deletes all that the account has, whatever depends on it (testing.reset; functions go first).
   boost::asio::awaitable<Result<>> reset(AccountId account);
@@ -165,7 +173,17 @@ class Networks {
   Done detach_gateway(AccountId account, SubnetId id);
   // Says again the policies whose groups are, or whose rules name, one of `changed`; all policies when it is empty.
   Done say_policies(AccountId account, std::vector<GroupId> changed);
+  // What one connection has not been told, or not with success.
+  struct Unsaid {
+    bool outside = true;
+    std::vector<AccountId> accounts;
+  };
+  boost::asio::awaitable<void> agree(uint64_t connection);
+  Done say(Unsaid* unsaid);
   Done ensure_account(AccountId account);
+  Done ensure_needed(AccountId account, Subnet subnet);
+  // Remembers why an attachment or policy, which is tried again, does not stand, or that it does. Answers `made`.
+  Result<> noted(const std::string& name, Result<> made);
   Done release_now(AccountId account);
   boost::asio::awaitable<void> release_later(AccountId account);
   Done reset_records(AccountId account);
@@ -186,6 +204,9 @@ class Networks {
   Options options_;
   std::vector<std::string> outside_nameservers_;
   std::map<AccountId, std::map<std::string, std::vector<GroupId>>> policies_;  // said to the warden: name → groups
+  std::map<std::string, std::string> missing_;  // attachment or policy that could not be made → why
+  uint64_t connection_ = 0;                     // counts each beginning and end
+  boost::asio::steady_timer retry_;
   std::map<AccountId, int> releases_;  // release_later() tasks: calls of release_unused() since one last looked
 
  public:

@@ -22,6 +22,8 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr const char* kOutside = "outside";
+
 template <typename T>
 bool holds(const std::vector<T>& list, const T& item) {
   return std::ranges::find(list, item) != list.end();
@@ -82,21 +84,33 @@ Result<VpcId> Networks::resolve(const AccountId& account, const VpcConfig& confi
   return vpc;
 }
 
-Plan Networks::plan(const AccountId& account, const std::optional<VpcConfig>& config) const {
+Result<Plan> Networks::plan(const AccountId& account, const std::optional<VpcConfig>& config) const {
+  const auto not_ready = [](const std::string& why) {
+    return fail(Kind::conflict, "The function's network connection is not ready: " + why);
+  };
   if (!config) {
-    if (options_.outside == "none") return {};
-    return {"outside", "", outside_nameservers_};
+    if (options_.outside == "none") return Plan();
+    const auto missing = missing_.find(kOutside);
+    if (missing != missing_.end()) return not_ready(missing->second);
+    return Plan{kOutside, "", outside_nameservers_};
   }
   Plan plan;
   plan.policy = policy_name(config->groups);
+  if (const auto missing = missing_.find(plan.policy); missing != missing_.end()) return not_ready(missing->second);
+  std::string why;
   for (const auto& id : config->subnets) {
     const Subnet* subnet = find_subnet(account, id);
     if (!subnet || subnet->gateway_address.empty()) continue;
+    if (const auto missing = missing_.find(id.str()); missing != missing_.end()) {
+      why = missing->second;
+      continue;
+    }
     plan.attachment = id.str();
     const Vpc* vpc = find_vpc(account, subnet->vpc);
     if (vpc && vpc->dns_support) plan.nameservers = vpc->nameservers;
-    break;
+    return plan;
   }
+  if (!why.empty()) return not_ready(why);
   return plan;
 }
 
@@ -148,8 +162,10 @@ asio::awaitable<Result<>> Networks::prepare(AccountId account, std::optional<Vpc
 
 asio::awaitable<Result<>> Networks::prepare_outside() {
   if (options_.outside == "none") co_return Result<>();
-  CO_TRY(co_await warden_->ensure_gateway());
-  co_return co_await warden_->ensure_outside();
+  auto made = co_await warden_->ensure_gateway();
+  if (made) made = co_await warden_->ensure_outside();
+  if (made) missing_.erase(kOutside);
+  co_return made;
 }
 
 asio::awaitable<Result<>> Networks::prepare_subnets(AccountId account, VpcConfig config) {
@@ -172,6 +188,7 @@ asio::awaitable<Result<>> Networks::attach(AccountId account, SubnetId id) {
   }
   CO_TRY(co_await warden_->ensure_subnet(subnet));
   CO_TRY_ASSIGN(warden::AttachmentReply reply, co_await warden_->ensure_attachment(subnet));
+  missing_.erase(id.str());
   if (reply.mac == subnet.gateway_mac) co_return Result<>();
   subnet.gateway_mac = reply.mac;
   co_return co_await records_->save(std::move(subnet));
@@ -179,6 +196,7 @@ asio::awaitable<Result<>> Networks::attach(AccountId account, SubnetId id) {
 
 asio::awaitable<Result<>> Networks::detach_gateway(AccountId account, SubnetId id) {
   CO_TRY(co_await warden_->drop_attachment(id));
+  missing_.erase(id.str());
   const Subnet* found = find_subnet(account, id);
   if (!found) co_return Result<>();
   Subnet subnet = *found;
@@ -209,6 +227,8 @@ asio::awaitable<Result<>> Networks::say_policies(AccountId account, std::vector<
     }
     auto said = co_await warden_->ensure_policy(policy_name(groups), std::move(*egress));
     if (said) policies_[account].emplace(policy_name(groups), groups);
+    // One that stands with its old rules is no reason to stop functions.
+    if (said || changed.empty()) said = noted(policy_name(groups), std::move(said));
     keep_first(first, std::move(said));
   }
   co_return first;
@@ -249,6 +269,7 @@ asio::awaitable<Result<>> Networks::release_now(AccountId account) {
   for (const auto& name : policies) {
     auto dropped = co_await warden_->drop_policy(name);
     if (dropped) policies_[account].erase(name);
+    if (dropped) missing_.erase(name);
     keep_first(first, std::move(dropped));
   }
   co_return first;
@@ -256,10 +277,55 @@ asio::awaitable<Result<>> Networks::release_now(AccountId account) {
 
 // ---- the whole of it
 
+void Networks::warden_connected() { tasks_.spawn("agreement on networks", agree(++connection_)); }
+
+void Networks::warden_disconnected() {
+  ++connection_;
+  retry_.cancel();
+}
+
+asio::awaitable<void> Networks::agree(uint64_t connection) {
+  Unsaid unsaid{.outside = true, .accounts = records_->accounts()};
+  std::string last;
+  for (auto pause = options_.first_retry;; pause = std::min(2 * pause, options_.last_retry)) {
+    auto said = co_await say(&unsaid);
+    if (said || connection != connection_) co_return;
+    std::string why = said.error().describe();
+    if (why != last) log::error("not all networks could be made, trying again: {}", why);
+    last = std::move(why);
+    retry_.expires_after(pause);
+    auto [ended] = co_await retry_.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (ended || connection != connection_) co_return;
+  }
+}
+
 asio::awaitable<Result<>> Networks::ensure_all() {
-  Result<> first = co_await prepare_outside();
-  for (const auto& account : records_->accounts()) keep_first(first, co_await ensure_account(account));
+  Unsaid unsaid{.outside = true, .accounts = records_->accounts()};
+  co_return co_await say(&unsaid);
+}
+
+asio::awaitable<Result<>> Networks::say(Unsaid* unsaid) {
+  Result<> first;
+  if (unsaid->outside) {
+    auto made = co_await prepare_outside();
+    first = noted(kOutside, std::move(made));
+  }
+  unsaid->outside = !first;
+  std::vector<AccountId> left;
+  for (const auto& account : unsaid->accounts) {
+    auto ensured = co_await ensure_account(account);
+    if (!ensured) left.push_back(account);
+    keep_first(first, std::move(ensured));
+  }
+  unsaid->accounts = std::move(left);
   co_return first;
+}
+
+Result<> Networks::noted(const std::string& name, Result<> made) {
+  if (made) missing_.erase(name);
+  // While the warden is away nothing is known of what stands.
+  if (!made && warden_->connected()) missing_[name] = made.error().message;
+  return made;
 }
 
 asio::awaitable<Result<>> Networks::ensure_account(AccountId account) {
@@ -272,14 +338,21 @@ asio::awaitable<Result<>> Networks::ensure_account(AccountId account) {
   bool unused = false;
   if (!needed.empty()) keep_first(first, co_await warden_->ensure_gateway());
   for (const auto& subnet : needed) {
-    keep_first(first, co_await warden_->ensure_whole_subnet(subnet));
-    if (subnet.gateway_address.empty()) continue;
-    unused = unused || !in_use(account, subnet.id);
-    keep_first(first, co_await attach(account, subnet.id));
+    unused = unused || (!subnet.gateway_address.empty() && !in_use(account, subnet.id));
+    keep_first(first, co_await ensure_needed(account, subnet));
   }
   std::vector<GroupId> all;
   keep_first(first, co_await say_policies(account, std::move(all)));
   if (unused) release_unused(account);
+  co_return first;
+}
+
+asio::awaitable<Result<>> Networks::ensure_needed(AccountId account, Subnet subnet) {
+  auto made = co_await warden_->ensure_subnet(subnet);
+  if (made) made = co_await warden_->tie(subnet);
+  if (made && !subnet.gateway_address.empty()) made = co_await attach(account, subnet.id);
+  Result<> first = noted(subnet.id.str(), std::move(made));
+  for (const auto& [name, address] : subnet.hosts) keep_first(first, co_await warden_->add_host(subnet, name, address));
   co_return first;
 }
 

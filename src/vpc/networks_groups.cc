@@ -158,7 +158,7 @@ asio::awaitable<Ec2Result<>> Networks::describe_rules(AccountId account, GroupId
   co_return Ec2Result<>();
 }
 
-// A warden that is away is told by ensure_all() as soon as it is back; what it refuses is the client's to know.
+// A warden that is away is told of it as soon as it is back; what it refuses is the client's to know.
 asio::awaitable<Ec2Result<>> Networks::save_group(Group group, bool egress_changed) {
   std::vector<GroupId> changed{group.id};
   AccountId account = group.account;

@@ -175,12 +175,12 @@ TEST_F(Vpcs, PrepareMakesTheWayAndPlanNamesIt) {
   EXPECT_EQ(warden.last<warden::EnsurePolicy>().egress.at(0).cidr, "0.0.0.0/0");
   EXPECT_THAT(warden.ops(),
               ElementsAre("ensure_gateway", "ensure_vpc", "ensure_subnet", "ensure_attachment", "ensure_policy"));
-  auto plan = networks->plan(ours, config);
+  auto plan = *networks->plan(ours, config);
   EXPECT_EQ(plan.attachment, place.str());
   EXPECT_EQ(plan.policy, policy_name({web}));
   EXPECT_THAT(plan.nameservers, IsEmpty());
   load();  // the address is durable
-  EXPECT_EQ(networks->plan(ours, config).attachment, place.str());
+  EXPECT_EQ(networks->plan(ours, config)->attachment, place.str());
   EXPECT_EQ(networks->find_subnet(ours, place)->gateway_mac, "02:00:00:00:00:07");
   EXPECT_EQ(networks->free_addresses(*networks->find_subnet(ours, place)), 256 - 5 - 1);
 }
@@ -206,7 +206,7 @@ TEST_F(Vpcs, TheOutsideHasItsAttachmentAndTheHostsNameservers) {
   std::remove(resolv_conf.c_str());
   ASSERT_TRUE(run(networks->prepare(ours, std::nullopt)));
   EXPECT_THAT(warden.ops(), ElementsAre("ensure_gateway", "ensure_outside"));
-  auto plan = networks->plan(ours, std::nullopt);
+  auto plan = *networks->plan(ours, std::nullopt);
   EXPECT_EQ(plan.attachment, "outside");
   EXPECT_EQ(plan.policy, "");
   EXPECT_THAT(plan.nameservers, ElementsAre("192.0.2.1", "192.0.2.2", "192.0.2.3"));
@@ -219,13 +219,13 @@ TEST_F(Vpcs, NameserversOfAVpcAreTheOperatorsChoice) {
   Networks::VpcChange change;
   change.nameservers = {"10.0.0.2"};
   ASSERT_TRUE(run(networks->modify_vpc(ours, id, change)));
-  EXPECT_THAT(networks->plan(ours, config).nameservers, ElementsAre("10.0.0.2"));
+  EXPECT_THAT(networks->plan(ours, config)->nameservers, ElementsAre("10.0.0.2"));
   change.nameservers = {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"};
   EXPECT_EQ(code(run(networks->modify_vpc(ours, id, change))), "InvalidParameterValue");
   change.nameservers.reset();
   change.dns_support = false;
   ASSERT_TRUE(run(networks->modify_vpc(ours, id, change)));
-  EXPECT_THAT(networks->plan(ours, config).nameservers, IsEmpty());
+  EXPECT_THAT(networks->plan(ours, config)->nameservers, IsEmpty());
 }
 
 TEST_F(Vpcs, RunningFunctionsFollowTheirGroupsEgress) {
@@ -406,6 +406,59 @@ TEST_F(Vpcs, EnsureAllGoesOnAfterAFailureAndLetsGoOfWhatARestartForgot) {
   run(networks->ensure_all());
   run_all();
   EXPECT_EQ(networks->find_subnet(ours, place)->gateway_address, "");
+}
+
+TEST_F(Vpcs, WhatCouldNotBeMadeIsTriedUntilItStands) {
+  auto id = vpc();
+  auto place = subnet(id);
+  auto other = subnet(vpc());
+  auto config = use(place, group(id));
+  auto unharmed = VpcConfig{{other}, {group(networks->find_subnet(ours, other)->vpc)}};
+  uses[ours].push_back({"g", unharmed});
+  ASSERT_TRUE(run(networks->attach_bridge(ours, id, place, "br0", 0)));
+  ASSERT_TRUE(run(networks->prepare(ours, config)));
+  ASSERT_TRUE(run(networks->prepare(ours, unharmed)));
+  load();
+  warden.failures["attach_vpc_bridge"] = Error{Kind::not_found, "no bridge br0 on this host"};
+  warden.ops();
+  networks->warden_connected();
+  auto tries = [&] {
+    return std::ranges::count_if(warden.requests, [](const warden::Request& request) {
+      return std::holds_alternative<warden::AttachVpcBridge>(request);
+    });
+  };
+  run_until([&] { return tries() == 5; });
+  auto plan = networks->plan(ours, config);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().kind, Kind::conflict);
+  EXPECT_EQ(plan.error().message, "The function's network connection is not ready: no bridge br0 on this host");
+  EXPECT_EQ(networks->plan(ours, unharmed)->attachment, other.str());
+  EXPECT_TRUE(networks->plan(ours, std::nullopt));
+  // What stands already is not said each time.
+  EXPECT_EQ(std::ranges::count(warden.ops(), "ensure_outside"), 1);
+  warden.failures.clear();
+  run_until([&] { return networks->plan(ours, config).has_value(); });
+  EXPECT_EQ(networks->plan(ours, config)->attachment, place.str());
+  run_all();  // to the end: nothing is tried any more
+  EXPECT_EQ(tasks.size(), 0u);
+}
+
+TEST_F(Vpcs, TryingEndsWithTheConnection) {
+  warden.failures["ensure_outside"] = Error{Kind::internal, "no route"};
+  networks->warden_connected();
+  run_until([&] { return warden.requests.size() >= 6; });
+  EXPECT_EQ(networks->plan(ours, std::nullopt).error().kind, Kind::conflict);
+  warden.away = true;
+  networks->warden_disconnected();
+  warden.ops();
+  run_all();
+  EXPECT_THAT(warden.ops(), IsEmpty());
+  EXPECT_EQ(tasks.size(), 0u);
+  warden.away = false;
+  warden.failures.clear();
+  networks->warden_connected();
+  run_all();
+  EXPECT_EQ(networks->plan(ours, std::nullopt)->attachment, "outside");
 }
 
 TEST_F(Vpcs, HostsGetAddressesAndOneNameEach) {

@@ -48,13 +48,6 @@ asio::awaitable<Result<>> WardenNetwork::ensure_subnet(Subnet subnet) {
   co_return Result<>();
 }
 
-asio::awaitable<Result<>> WardenNetwork::ensure_whole_subnet(Subnet subnet) {
-  CO_TRY(co_await ensure_subnet(subnet));
-  CO_TRY(co_await tie(subnet));
-  for (const auto& [name, address] : subnet.hosts) CO_TRY(co_await add_host(subnet, name, address));
-  co_return Result<>();
-}
-
 asio::awaitable<Result<warden::AttachmentReply>> WardenNetwork::ensure_attachment(Subnet subnet) {
   for (int attempt = 0; attempt < kProofAttempts; ++attempt) {
     warden::Request request =

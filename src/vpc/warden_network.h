@@ -21,12 +21,11 @@ class WardenNetwork {
   WardenNetwork(std::function<WardenClient&()> client, std::string driver)
       : client_(std::move(client)), driver_(std::move(driver)) {}
 
+  bool connected() const { return client_().connected(); }
   boost::asio::awaitable<Result<>> ensure_gateway();
   boost::asio::awaitable<Result<>> ensure_outside();
   // The VPC and the subnet's switch in it.
   boost::asio::awaitable<Result<>> ensure_subnet(Subnet subnet);
-  // And its ties and hosts.
-  boost::asio::awaitable<Result<>> ensure_whole_subnet(Subnet subnet);
   // REQUIRES: the subnet has its gateway_address. Unavailable when the path could not be proven.
   boost::asio::awaitable<Result<warden::AttachmentReply>> ensure_attachment(Subnet subnet);
   boost::asio::awaitable<Result<>> ensure_policy(std::string name, std::vector<warden::EgressRule> egress);

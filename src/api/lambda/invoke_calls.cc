@@ -29,6 +29,8 @@ std::unexpected<Refusal> throttled(std::string reason) {
 
 Refusal failure_of(const Error& error) {
   if (error.kind == Kind::exhausted) return throttled("ConcurrentInvocationLimitExceeded").error();
+  // An instance's network does not stand, and is being made again.
+  if (error.kind == Kind::conflict) return {"ResourceNotReadyException", error.message};
   return refusal_of(error);
 }
 

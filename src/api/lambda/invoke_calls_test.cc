@@ -104,6 +104,14 @@ TEST_F(InvokeTest, a_failure_of_ours_is_retryable_and_tells_no_detail) {
   EXPECT_EQ(reply.body.find("warden"), std::string::npos);
 }
 
+TEST_F(InvokeTest, a_function_whose_network_is_not_ready_says_so) {
+  invoker_.answer = [](const runtime::Invocation&) -> Result<runtime::InvokeResult> {
+    return fail(Kind::conflict, "The function's network connection is not ready: no bridge br0 on this host");
+  };
+  EXPECT_EQ(verdict(invoke("{}")),
+            "502 ResourceNotReadyException The function's network connection is not ready: no bridge br0 on this host");
+}
+
 TEST_F(InvokeTest, a_function_that_is_not_active_is_not_invoked) {
   auto& function = functions_.all.begin()->second;
   function.state = "Pending";
