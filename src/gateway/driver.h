@@ -39,8 +39,11 @@ class Driver {
   virtual Result<> prepare(const GatewayPlace& place) = 0;
   // The namespace of our ends of VPC ports.
   virtual Result<Fd> port_netns(const GatewayPlace& place) = 0;
+  // Where a gateway's standard error arrives (gateway_log.h).
+  virtual std::string log_path(const GatewayPlace& place) = 0;
   // The running gateway, if there is one.
   virtual Result<std::optional<RunningGateway>> find(const GatewayPlace& place) = 0;
+  // Nothing of the caller's stays open in it: neither may keep the other's pipes. REQUIRES: its log is there.
   virtual Result<RunningGateway> start(const GatewayPlace& place) = 0;
 };
 

@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -60,6 +61,8 @@ class FunctionNetwork {
     std::string run_dir;          // "/run/hearth"
     std::string gateway_program;  // path of hearth-gateway
     std::string outside_netns;    // "" = the host's own; "none" = no way out; otherwise a name below /run/netns
+    // Gets each line that a gateway says on its standard error, from dispatch(), a bounded number a second.
+    std::function<void(std::string_view line)> gateway_said = [](std::string_view) {};
   };
 
   // Makes what is missing and finds what is there.
@@ -73,7 +76,8 @@ class FunctionNetwork {
   // Unbinds, releases the slot's sessions at the gateways, deletes the interface. The address is reused only after
   // that.
   virtual Result<> release_slot(Slot slot) = 0;
-  // Lets the slot's packets through to `attachment` under `policy` ("" = all egress). One map write.
+  // Lets the slot's packets through to `attachment` under `policy` ("" = all egress). One map write. Unavailable when
+  // one of them is not there.
   virtual Result<> bind(const Slot& slot, const std::string& attachment, const std::string& policy) = 0;
   virtual Result<> unbind(const Slot& slot) = 0;
 

@@ -36,6 +36,7 @@ class Names {
   std::string gateway_pins(const GatewayId& id) const { return bpf_dir() + "/" + id.str(); }
   std::string gateway_dir() const { return run_dir_ + "/gateways"; }
   std::string gateway_socket(const GatewayId& id) const { return gateway_dir() + "/" + id.str() + ".sock"; }
+  std::string gateway_log(const GatewayId& id) const { return gateway_dir() + "/" + id.str() + ".log"; }
   std::string gateway_lock(const GatewayId& id) const { return gateway_dir() + "/" + id.str() + ".lock"; }
   // One file a VPC host; what the host is stands in it.
   std::string hosts_dir() const { return run_dir_ + "/vpc-hosts"; }

@@ -45,6 +45,7 @@ class NetnsDriver final : public Driver {
   Result<Fd> port_netns(const GatewayPlace& place) override {
     return kernel::open_netns(names_.gateway_netns(place.id));
   }
+  std::string log_path(const GatewayPlace& place) override { return names_.gateway_log(place.id); }
   Result<std::optional<RunningGateway>> find(const GatewayPlace& place) override;
   Result<RunningGateway> start(const GatewayPlace& place) override;
 
@@ -120,7 +121,10 @@ Result<RunningGateway> NetnsDriver::start(const GatewayPlace& place) {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&files);
   posix_spawnattr_init(&attributes);
+  const std::string log = names_.gateway_log(place.id);
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&files, 2, log.c_str(), O_RDWR | O_NONBLOCK, 0);
   posix_spawn_file_actions_adddup2(&files, pair.second.get(), kControlFd);
   sigset_t none, all;
   sigemptyset(&none);

@@ -67,7 +67,7 @@ Result<> Network::in_function_network(const std::function<Result<>()>& work) {
 
 Result<> Network::open_gateway(const GatewayId& gateway, uint32_t number, const std::string& driver) {
   TRY_ASSIGN(auto made, make_driver(driver, names_, options_.gateway_program, function_netns_.get()));
-  TRY_ASSIGN(auto supervised, SupervisedGateway::open({gateway, number}, std::move(made)));
+  TRY_ASSIGN(auto supervised, SupervisedGateway::open({gateway, number}, std::move(made), options_.gateway_said));
   TRY(in_function_network([&] {
     return kernel::attach_program(kNicIfindex + 2 * number, kernel::Hook::ingress, programs_->gateway_return(),
                                   "gateway_return");
@@ -113,7 +113,8 @@ Result<> Network::unbind(const Slot& slot) { return slots_->unbind(slot); }
 
 Result<> Network::bind(const Slot& slot, const std::string& attachment, const std::string& policy) {
   const auto found = programs_->attachments().find(attachment);
-  if (found == programs_->attachments().end()) return fail(Kind::not_found, "no attachment " + attachment);
+  // It may be made yet: hearthd says again what there should be.
+  if (found == programs_->attachments().end()) return fail(Kind::unavailable, "no attachment " + attachment);
   TRY_ASSIGN(const uint32_t index, programs_->policy_index(policy));
   const attachment_record& record = found->second;
   SupervisedGateway* gateway = gateway_numbered(record.gateway);

@@ -196,7 +196,7 @@ Result<> Programs::remove_policy(const std::string& policy_name) {
 Result<uint32_t> Programs::policy_index(const std::string& policy_name) const {
   if (policy_name.empty()) return 0;
   const auto found = policies_.find(policy_name);
-  if (found == policies_.end()) return fail(Kind::not_found, "no policy " + policy_name);
+  if (found == policies_.end()) return fail(Kind::unavailable, "no policy " + policy_name);
   return found->second;
 }
 

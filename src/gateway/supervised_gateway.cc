@@ -14,9 +14,12 @@ namespace hearth::gateway {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-Result<std::unique_ptr<SupervisedGateway>> SupervisedGateway::open(GatewayPlace place, std::unique_ptr<Driver> driver) {
+Result<std::unique_ptr<SupervisedGateway>> SupervisedGateway::open(GatewayPlace place, std::unique_ptr<Driver> driver,
+                                                                   GatewayLog::Sink said) {
   TRY(driver->prepare(place));
-  std::unique_ptr<SupervisedGateway> gateway(new SupervisedGateway(std::move(place), std::move(driver)));
+  TRY_ASSIGN(GatewayLog log, GatewayLog::open(driver->log_path(place), std::move(said)));
+  std::unique_ptr<SupervisedGateway> gateway(
+      new SupervisedGateway(std::move(place), std::move(driver), std::move(log)));
   TRY(gateway->connect());
   TRY(gateway->call(ControlRequest{.op = ControlOp::hello, .at = {}}, kReadyMs));
   return gateway;
@@ -115,6 +118,7 @@ void SupervisedGateway::expire(Time now) {
 }
 
 void SupervisedGateway::dispatch() {
+  log_.read(steady_clock::now());
   receive();
   if (running_.pidfd.valid()) {
     auto ended = kernel::has_ended(running_.pidfd.get());
@@ -129,7 +133,7 @@ void SupervisedGateway::dispatch() {
 }
 
 std::vector<int> SupervisedGateway::poll_fds() const {
-  std::vector<int> fds;
+  std::vector<int> fds = {log_.fd()};
   if (running_.control.valid()) fds.push_back(running_.control.get());
   if (running_.pidfd.valid()) fds.push_back(running_.pidfd.get());
   return fds;

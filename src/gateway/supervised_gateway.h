@@ -12,6 +12,7 @@
 
 #include "gateway/control.h"
 #include "gateway/driver.h"
+#include "gateway/gateway_log.h"
 
 namespace hearth::gateway {
 
@@ -23,8 +24,9 @@ class SupervisedGateway {
   static constexpr int kReadyMs = 10'000;
   static constexpr int kMaxBackoffMs = 5000;
 
-  // Prepares, finds or starts it, and waits until it serves.
-  static Result<std::unique_ptr<SupervisedGateway>> open(GatewayPlace place, std::unique_ptr<Driver> driver);
+  // Prepares, finds or starts it, and waits until it serves. `said` gets what it says on its standard error.
+  static Result<std::unique_ptr<SupervisedGateway>> open(GatewayPlace place, std::unique_ptr<Driver> driver,
+                                                         GatewayLog::Sink said);
 
   void set_attachment(uint32_t tag, const attachment& at, Answer answer);
   void remove_attachment(uint32_t tag, Answer answer);
@@ -48,8 +50,8 @@ class SupervisedGateway {
     std::optional<Time> deadline;
   };
 
-  SupervisedGateway(GatewayPlace place, std::unique_ptr<Driver> driver)
-      : place_(std::move(place)), driver_(std::move(driver)) {}
+  SupervisedGateway(GatewayPlace place, std::unique_ptr<Driver> driver, GatewayLog log)
+      : place_(std::move(place)), driver_(std::move(driver)), log_(std::move(log)) {}
   Result<> connect();
   void reconnect();
   void transmit(const ControlRequest& request);
@@ -58,6 +60,7 @@ class SupervisedGateway {
 
   GatewayPlace place_;
   std::unique_ptr<Driver> driver_;
+  GatewayLog log_;
   RunningGateway running_;
   std::map<uint32_t, Unanswered> unanswered_;  // by sequence number, in order of sending
   std::map<uint32_t, attachment> attachments_;

@@ -38,7 +38,11 @@ Result<std::string> home_folder() {
 
 gateway::FunctionNetwork::Options network_options(const Config& config, const std::string& home) {
   std::string outside = config.outside == "host" ? "" : config.outside;
-  return {config.instance, config.run_dir, home + "/bin/hearth-gateway", outside};
+  return {.instance = config.instance,
+          .run_dir = config.run_dir,
+          .gateway_program = home + "/bin/hearth-gateway",
+          .outside_netns = outside,
+          .gateway_said = [](std::string_view line) { log::info("{}", line); }};
 }
 
 Result<uid_t> user_id(const std::string& name) {

@@ -164,7 +164,7 @@ TEST_F(Isolation, OtherDriversAndBadNamesAreRefused) {
   EXPECT_EQ(net().ensure_vpc(VpcId("a/b")).error().kind, Kind::invalid);
   EXPECT_EQ(net().delete_vpc_host("../../etc").error().kind, Kind::invalid);
   const Slot slot = make_slot();
-  EXPECT_EQ(net().bind(slot, "nowhere", "").error().kind, Kind::not_found);
+  EXPECT_EQ(net().bind(slot, "nowhere", "").error().kind, Kind::unavailable);
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
 // What survives a kill, and what is left after purge.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
@@ -40,6 +44,45 @@ TEST_F(Restart, SessionsOutliveTheAgentAndNewOnesWorkWithoutIt) {
   EXPECT_NE(agent_pid(), before);
   EXPECT_TRUE(echoes(made, "after it is back"));
   EXPECT_EQ(counter("", "restarts"), 1);
+}
+
+TEST_F(Restart, WhatAGatewaySaysReachesTheLogAlsoPastTheWardensEnd) {
+  const Tenant red = make_tenant("red");
+  const auto heard = [&](const std::string& address) {
+    return std::ranges::any_of(said_, [&](const std::string& line) { return line.contains(address + " "); });
+  };
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  ASSERT_EQ(greeting(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+  for (int i = 0; i < 300 && !heard(slot.address); ++i) pump(10);
+  EXPECT_TRUE(heard(slot.address));
+  // Nothing of this process is open in it but what is its own.
+  const pid_t agent = agent_pid();
+  const std::string open_files = "/proc/" + std::to_string(agent) + "/fd/";
+  const std::string fifo = options_.run_dir + "/gateways/" + gateway_.str() + ".log";
+  EXPECT_EQ(std::filesystem::read_symlink(open_files + "0"), "/dev/null");
+  EXPECT_EQ(std::filesystem::read_symlink(open_files + "1"), "/dev/null");
+  EXPECT_EQ(std::filesystem::read_symlink(open_files + "2"), fifo);
+
+  const Slot second = make_slot();
+  ASSERT_TRUE(net().bind(second, red.attachment, ""));
+  close();
+  ASSERT_EQ(greeting(second.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+  // Nobody reads, and there is no room any more.
+  const Fd full(::open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  int bytes = 0;
+  for (int i = 0; i < 500 && bytes == 0; ++i) {
+    ASSERT_EQ(ioctl(full.get(), FIONREAD, &bytes), 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const std::string line(512, 'x');
+  while (write(full.get(), (line + "\n").data(), line.size() + 1) > 0) {
+  }
+  EXPECT_EQ(errno, EAGAIN);
+  open();
+  EXPECT_EQ(agent_pid(), agent);
+  for (int i = 0; i < 300 && !heard(second.address); ++i) pump(10);
+  EXPECT_TRUE(heard(second.address));
 }
 
 TEST_F(Restart, ANewWardenFindsGatewayAttachmentsPoliciesAndSlots) {

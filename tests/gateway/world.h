@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/fd.h"
 #include "gateway/function_network.h"
@@ -81,7 +82,9 @@ class World : public testing::Test {
   FunctionNetwork::Options options_{.instance = "gwt",
                                     .run_dir = "/tmp/hearth-gwt",
                                     .gateway_program = HEARTH_GATEWAY_PROGRAM,
-                                    .outside_netns = "none"};
+                                    .outside_netns = "none",
+                                    .gateway_said = [this](std::string_view line) { said_.emplace_back(line); }};
+  std::vector<std::string> said_;  // by gateways
   GatewayId gateway_{"gw-main"};
   std::unique_ptr<FunctionNetwork> network_;
 };
