@@ -6,7 +6,7 @@ namespace hearth {
 namespace asio = boost::asio;
 
 Deadlines::Deadlines(asio::any_io_executor executor)
-    : timer_(std::move(executor)), self_(std::make_shared<Deadlines*>(this)) {}
+    : timer_(executor), self_(std::make_shared<Deadlines*>(this)) {}
 
 Deadlines::~Deadlines() { *self_ = nullptr; }
 

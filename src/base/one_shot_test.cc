@@ -10,6 +10,8 @@
 namespace hearth {
 namespace {
 
+// The references are of the test, which outlives the loop.
+// NOLINTNEXTLINE(*-reference-coroutine-parameters)
 boost::asio::awaitable<void> take(OneShot<std::unique_ptr<int>>& value, std::optional<int>& seen, bool& ended) {
   auto got = co_await value.wait();
   if (got) seen = **got;

@@ -410,8 +410,11 @@ asio::awaitable<void> Catalogue::settle(FunctionKey key, int64_t attempt) {
 
 }  // namespace
 
+// What is handed over outlives the catalogue.
+// NOLINTBEGIN(*-reference-coroutine-parameters)
 asio::awaitable<Result<std::unique_ptr<Functions>>> Functions::load(store::Registry& registry, Packages& packages,
                                                                     const Clock& clock, TaskGroup& tasks, Hooks hooks) {
+  // NOLINTEND(*-reference-coroutine-parameters)
   auto catalogue = std::make_unique<Catalogue>(registry, packages, clock, tasks, std::move(hooks));
   CO_TRY(co_await catalogue->load_records());
   co_return catalogue;
