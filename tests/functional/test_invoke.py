@@ -257,6 +257,7 @@ def page_faults(instance):
 def test_a_start_finds_the_memory_that_it_writes_to(hearth, lambda_client, make_function):
     """Copied ahead (shims/python/pages.h); without that a start has some 300 page faults."""
     name = make_function("def handler(event, context):\n    return 1\n")
+    wait_until(lambda: json.loads(hearth.hearth("pool", "--json").stdout)["pools"][0]["stock"] >= 4, what="a full pool")
     before = page_faults(hearth)
     assert invoke(lambda_client, name) == 1
     after = page_faults(hearth)
