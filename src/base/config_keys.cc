@@ -86,7 +86,8 @@ const Key kKeys[] = {
      "How much of the account's concurrency reservations must leave to the other functions."},
     {"limits.containers", IntegerKey{&Config::containers, 1, 65'536}, "Containers that may live on this host."},
     {"limits.memory_mib", IntegerKey{&Config::memory_mib, 0, 64 * 1024 * 1024},
-     "Sum of the MemorySize of all bound instances, without what they write to /tmp; 0 means 90 % of the host's memory."},
+     "Sum of the MemorySize of all bound instances, without what they write to /tmp; 0 means 90 % of the host's "
+     "memory."},
     {"pool.min", IntegerKey{&Config::pool_min, 0, 4096}, "Warm containers held ready for each runtime in use."},
     {"pool.max", IntegerKey{&Config::pool_max, 0, 65'536},
      "Most warm containers that a pool grows to on demand; 0: every cold start makes its own."},
