@@ -104,6 +104,14 @@ class FunctionNetwork {
   virtual Result<> attach_vxlan(const VpcId& vpc, const SubnetId& subnet, uint32_t vni, const std::string& remote) = 0;
   virtual Result<> detach_vpc(const VpcId& vpc, const SubnetId& subnet) = 0;
 
+  // ---- what there is, of whatever age
+  enum class Thing { attachment, host, policy, subnet, vpc };
+  struct Named {
+    std::string name;
+    VpcId vpc;  // of a subnet
+  };
+  virtual Result<std::vector<Named>> list(Thing thing) const = 0;
+
   // ---- the warden's event loop
   // Descriptors to poll for reading (gateway control sockets and pidfds); dispatch() handles what is ready, restarts
   // gateways that died and runs deadlines. next_deadline_ms(): how long poll may sleep, -1 for ever.

@@ -1,9 +1,11 @@
 #include "gateway/names.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cstdio>
 
 #include "base/fd.h"
@@ -44,6 +46,18 @@ Result<> check_gateway_name(std::string_view name) {
   if (name == "fn" || name.starts_with("vpc-"))
     return fail(Kind::invalid, "gateway: no gateway is called fn or vpc-…, as other namespaces are");
   return {};
+}
+
+Result<std::vector<std::string>> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  DIR* entries = opendir(directory.c_str());
+  if (entries == nullptr && errno == ENOENT) return names;
+  if (entries == nullptr) return fail_errno("open " + directory);
+  while (const dirent* entry = readdir(entries)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  closedir(entries);
+  return names;
 }
 
 Result<kernel::Mac> Names::attachment_mac(const std::string& attachment) const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -22,6 +23,9 @@ Result<> check_name(std::string_view what, std::string_view name);
 // A name whose namespace and pins would be the function network's or a VPC's is refused too.
 Result<> check_gateway_name(std::string_view name);
 
+// What is in a directory, but for dot files; of one that is not there: nothing.
+Result<std::vector<std::string>> names_in(const std::string& directory);
+
 class Names {
  public:
   Names(std::string instance, std::string run_dir) : instance_(std::move(instance)), run_dir_(std::move(run_dir)) {}
@@ -30,7 +34,8 @@ class Names {
   std::string netns_dir() const { return run_dir_ + "/netns"; }
   std::string function_netns() const { return netns_dir() + "/" + instance_ + "-fn"; }
   std::string gateway_netns(const GatewayId& id) const { return netns_dir() + "/" + instance_ + "-" + id.str(); }
-  std::string vpc_netns(const VpcId& id) const { return netns_dir() + "/" + instance_ + "-vpc-" + id.str(); }
+  std::string vpc_prefix() const { return instance_ + "-vpc-"; }
+  std::string vpc_netns(const VpcId& id) const { return netns_dir() + "/" + vpc_prefix() + id.str(); }
   std::string bpf_dir() const { return run_dir_ + "/bpf"; }
   std::string function_pins() const { return bpf_dir() + "/fn"; }
   std::string gateway_pins(const GatewayId& id) const { return bpf_dir() + "/" + id.str(); }

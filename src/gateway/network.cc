@@ -440,6 +440,36 @@ Result<> Network::detach_vpc(const VpcId& vpc, const SubnetId& subnet) {
   return follow_mtu(subnet);
 }
 
+Result<std::vector<FunctionNetwork::Named>> Network::list(Thing thing) const {
+  std::vector<Named> names;
+  switch (thing) {
+    case Thing::attachment:
+      for (const auto& [name, record] : programs_->attachments()) names.push_back({name, VpcId()});
+      return names;
+    case Thing::policy:
+      for (const auto& [name, index] : programs_->policies()) names.push_back({name, VpcId()});
+      return names;
+    case Thing::host: {
+      TRY_ASSIGN(const auto hosts, names_in(names_.hosts_dir()));
+      for (const auto& name : hosts) names.push_back({name, VpcId()});
+      return names;
+    }
+    case Thing::vpc: {
+      TRY_ASSIGN(const auto vpcs, vpcs_->all());
+      for (const auto& id : vpcs) names.push_back({id.str(), VpcId()});
+      return names;
+    }
+    case Thing::subnet:
+      break;
+  }
+  TRY_ASSIGN(const auto vpcs, vpcs_->all());
+  for (const auto& id : vpcs) {
+    TRY_ASSIGN(const auto subnets, vpcs_->subnets(id));
+    for (const auto& subnet : subnets) names.push_back({subnet.str(), id});
+  }
+  return names;
+}
+
 // ---- event loop -------------------------------------------------------------------------------------------------
 
 std::vector<int> Network::poll_fds() const {

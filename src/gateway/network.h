@@ -47,6 +47,8 @@ class Network final : public FunctionNetwork {
   Result<> attach_vxlan(const VpcId& vpc, const SubnetId& subnet, uint32_t vni, const std::string& remote) override;
   Result<> detach_vpc(const VpcId& vpc, const SubnetId& subnet) override;
 
+  Result<std::vector<Named>> list(Thing thing) const override;
+
   std::vector<int> poll_fds() const override;
   void dispatch() override;
   int next_deadline_ms() const override;

@@ -50,6 +50,7 @@ class Programs {
   // ---- policies
   Result<> set_policy(const std::string& name, const std::vector<Rule>& egress);
   Result<> remove_policy(const std::string& name);
+  const std::map<std::string, uint32_t>& policies() const { return policies_; }
   // 0 for "": all egress.
   Result<uint32_t> policy_index(const std::string& name) const;
 

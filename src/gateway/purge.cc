@@ -1,5 +1,4 @@
 // FunctionNetwork::purge: everything of the instance goes, with no help from any process of it.
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,18 +22,6 @@ namespace {
 
 constexpr int kDeathMs = 5000;
 
-Result<std::vector<std::string>> entries(const std::string& directory) {
-  std::vector<std::string> names;
-  DIR* open_directory = opendir(directory.c_str());
-  if (open_directory == nullptr && errno == ENOENT) return names;
-  if (open_directory == nullptr) return fail_errno("open " + directory);
-  while (const dirent* entry = readdir(open_directory)) {
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  }
-  closedir(open_directory);
-  return names;
-}
-
 // Whoever holds the agent's lock is the agent.
 Result<> end_holder(const std::string& lock) {
   Fd file(open(lock.c_str(), O_RDWR | O_CLOEXEC));
@@ -55,7 +42,7 @@ Result<> end_holder(const std::string& lock) {
 }
 
 Result<> end_gateways(const Names& names) {
-  TRY_ASSIGN(const auto files, entries(names.gateway_dir()));
+  TRY_ASSIGN(const auto files, names_in(names.gateway_dir()));
   for (const std::string& file : files) {
     if (file.ends_with(".lock")) TRY(end_holder(names.gateway_dir() + "/" + file));
   }
@@ -86,7 +73,7 @@ Result<> delete_all_links_in(const std::string& path) {
 }
 
 Result<> end_vpc_hosts(const Names& names) {
-  TRY_ASSIGN(const auto hosts, entries(names.hosts_dir()));
+  TRY_ASSIGN(const auto hosts, names_in(names.hosts_dir()));
   for (const std::string& host : hosts) {
     TRY(delete_all_links_in(std::string(kHostNetnsDir) + "/" + host));
     TRY(kernel::forget_netns(std::string(kHostNetnsDir) + "/" + host));
@@ -97,7 +84,7 @@ Result<> end_vpc_hosts(const Names& names) {
 }
 
 Result<> end_namespaces(const Names& names) {
-  TRY_ASSIGN(const auto kept, entries(names.netns_dir()));
+  TRY_ASSIGN(const auto kept, names_in(names.netns_dir()));
   for (const std::string& name : kept) {
     TRY(delete_all_links_in(names.netns_dir() + "/" + name));
     TRY(kernel::forget_netns(names.netns_dir() + "/" + name));
@@ -110,7 +97,7 @@ Result<> end_namespaces(const Names& names) {
 Result<> undo_run_netns(const Names& names) {
   const std::string file = names.undo_dir() + "/run_netns";
   if (access(file.c_str(), F_OK) == 0) {
-    TRY_ASSIGN(const auto left, entries(kHostNetnsDir));
+    TRY_ASSIGN(const auto left, names_in(kHostNetnsDir));
     if (left.empty() && umount2(kHostNetnsDir, MNT_DETACH) != 0 && errno != EINVAL)
       return fail_errno("umount /run/netns");
     if (left.empty()) rmdir(kHostNetnsDir);

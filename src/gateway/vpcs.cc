@@ -1,9 +1,9 @@
 #include "gateway/vpcs.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
@@ -154,17 +154,34 @@ Result<> Vpcs::ensure_subnet(const VpcId& vpc, const SubnetId& subnet, const std
   return room->netlink.run(finish);
 }
 
-Result<bool> Vpcs::has_hosts(const VpcId& vpc, const SubnetId& subnet) const {
-  DIR* directory = opendir(names_.hosts_dir().c_str());
-  if (directory == nullptr && errno == ENOENT) return false;
-  if (directory == nullptr) return fail_errno("open " + names_.hosts_dir());
-  bool found = false;
-  while (const dirent* entry = readdir(directory)) {
-    const auto record = read_host_record(names_, entry->d_name);
-    found = found || (record && record->vpc == vpc && (subnet.empty() || record->subnet == subnet));
+Result<std::vector<VpcId>> Vpcs::all() const {
+  std::vector<VpcId> ids;
+  TRY_ASSIGN(const auto names, names_in(names_.netns_dir()));
+  for (const auto& name : names) {
+    if (name.starts_with(names_.vpc_prefix())) ids.emplace_back(name.substr(names_.vpc_prefix().size()));
   }
-  closedir(directory);
-  return found;
+  return ids;
+}
+
+Result<std::vector<SubnetId>> Vpcs::subnets(const VpcId& vpc) {
+  std::vector<SubnetId> ids;
+  auto room = this->room(vpc);
+  // A name that a crash left without its namespace: there is nothing in it.
+  if (!room) return ids;
+  TRY_ASSIGN(const auto links, (*room)->netlink.links());
+  for (const auto& link : links) {
+    SubnetId id(link.alias.substr(0, link.alias.find(' ')));
+    if (link.kind == "bridge" && link.name == Names::bridge(id)) ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
+Result<bool> Vpcs::has_hosts(const VpcId& vpc, const SubnetId& subnet) const {
+  TRY_ASSIGN(const auto hosts, names_in(names_.hosts_dir()));
+  return std::ranges::any_of(hosts, [&](const std::string& host) {
+    const auto record = read_host_record(names_, host);
+    return record && record->vpc == vpc && (subnet.empty() || record->subnet == subnet);
+  });
 }
 
 Result<> Vpcs::delete_subnet(const VpcId& vpc, const SubnetId& subnet) {

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/ids.h"
@@ -37,6 +38,8 @@ class Vpcs {
   Result<> ensure_subnet(const VpcId& vpc, const SubnetId& subnet, const std::string& cidr);
   Result<> delete_subnet(const VpcId& vpc, const SubnetId& subnet);
   Result<> delete_vpc(const VpcId& vpc);
+  Result<std::vector<VpcId>> all() const;
+  Result<std::vector<SubnetId>> subnets(const VpcId& vpc);
   Result<SubnetInfo> subnet(const VpcId& vpc, const SubnetId& subnet);
 
   Result<> add_host(const VpcId& vpc, const SubnetId& subnet, const std::string& name, const std::string& address);

@@ -55,6 +55,8 @@ class FakeWarden final : public WardenClient {
   bool away = false;
   bool proven = true;
   json::object counters;
+  // By kind, in order; listed two names a page.
+  std::map<std::string, std::vector<warden::NetworkName>> there;
 
   boost::asio::awaitable<Result<WardenAnswer>> call(warden::Request request, std::chrono::milliseconds) override {
     if (away) co_return fail(Kind::unavailable, "the warden is away");
@@ -64,11 +66,23 @@ class FakeWarden final : public WardenClient {
     WardenAnswer answer;
     if (auto* attach = std::get_if<warden::EnsureAttachment>(&request))
       answer.reply = warden::AttachmentReply{7, "02:00:00:00:00:07", attach->address, proven};
+    if (auto* list = std::get_if<warden::ListNetwork>(&request)) answer.reply = page(*list);
     if (std::holds_alternative<warden::GatewayStats>(request)) answer.reply = warden::GatewayStatsReply{counters};
     co_return answer;
   }
   bool connected() const override { return !away; }
   void stop() override {}
+
+  warden::ListNetworkReply page(const warden::ListNetwork& list) {
+    warden::ListNetworkReply reply;
+    for (const auto& named : there[list.kind]) {
+      if (named.name <= list.after) continue;
+      reply.more = reply.names.size() == 2;
+      if (reply.more) break;
+      reply.names.push_back(named);
+    }
+    return reply;
+  }
 
   // Ops since the last call, in order, and forgets them.
   std::vector<std::string> ops() {

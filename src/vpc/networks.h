@@ -6,7 +6,8 @@
 //  2. What exists in the kernel follows the records. A subnet is made at the warden when something needs it (a
 //  function,
 //     a host, a tie to a real network); all of that is said again after each (re)connection, and what failed is
-//     tried again until it stands. Deletion goes the other way round: first the kernel, then the record.
+//     tried again until it stands; what the warden has and no record knows is deleted then. Deletion goes the other
+//     way round: first the kernel, then the record.
 //  3. Changes of one account happen one after the other; accounts do not wait for each other.
 //  4. Every look-up names the account: nobody sees another's.
 //  5. Who uses a subnet or group is asked of the owner of functions (UsesFn), never counted here.
@@ -22,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -177,9 +179,13 @@ class Networks {
   struct Unsaid {
     bool outside = true;
     std::vector<AccountId> accounts;
+    bool unknown = false;  // what is there and has no record is to be deleted
   };
   boost::asio::awaitable<void> agree(uint64_t connection);
   Done say(Unsaid* unsaid);
+  Done delete_unknown();
+  Done delete_unknown_of(std::string kind);
+  std::set<std::string> known_names(const std::string& kind) const;
   Done ensure_account(AccountId account);
   Done ensure_needed(AccountId account, Subnet subnet);
   // Remembers why an attachment or policy, which is tried again, does not stand, or that it does. Answers `made`.

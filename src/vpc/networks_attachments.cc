@@ -285,7 +285,7 @@ void Networks::warden_disconnected() {
 }
 
 asio::awaitable<void> Networks::agree(uint64_t connection) {
-  Unsaid unsaid{.outside = true, .accounts = records_->accounts()};
+  Unsaid unsaid{.outside = true, .accounts = records_->accounts(), .unknown = true};
   std::string last;
   for (auto pause = options_.first_retry;; pause = std::min(2 * pause, options_.last_retry)) {
     auto said = co_await say(&unsaid);
@@ -300,7 +300,7 @@ asio::awaitable<void> Networks::agree(uint64_t connection) {
 }
 
 asio::awaitable<Result<>> Networks::ensure_all() {
-  Unsaid unsaid{.outside = true, .accounts = records_->accounts()};
+  Unsaid unsaid{.outside = true, .accounts = records_->accounts(), .unknown = false};
   co_return co_await say(&unsaid);
 }
 
@@ -318,7 +318,52 @@ asio::awaitable<Result<>> Networks::say(Unsaid* unsaid) {
     keep_first(first, std::move(ensured));
   }
   unsaid->accounts = std::move(left);
+  if (unsaid->unknown) {
+    auto deleted = co_await delete_unknown();
+    unsaid->unknown = !deleted;
+    keep_first(first, std::move(deleted));
+  }
   co_return first;
+}
+
+// Records are written before the warden is told and erased after it, so nothing that is being made or deleted by
+// others is unknown.
+asio::awaitable<Result<>> Networks::delete_unknown() {
+  Result<> first;
+  for (std::string kind : {"host", "attachment", "policy", "subnet", "vpc"})
+    keep_first(first, co_await delete_unknown_of(std::move(kind)));
+  co_return first;
+}
+
+asio::awaitable<Result<>> Networks::delete_unknown_of(std::string kind) {
+  CO_TRY_ASSIGN(const auto there, co_await warden_->list(kind));
+  const auto known = known_names(kind);
+  Result<> first;
+  for (const auto& thing : there) {
+    // Asked once more: it may have been made while others were deleted.
+    if (known.contains(thing.name) || known_names(kind).contains(thing.name)) continue;
+    log::info("the warden's {} {} is known to nobody and is deleted", kind, thing.name);
+    keep_first(first, co_await warden_->drop_listed(kind, thing));
+  }
+  co_return first;
+}
+
+std::set<std::string> Networks::known_names(const std::string& kind) const {
+  std::set<std::string> names;
+  if (kind == "attachment") names.insert(kOutside);
+  for (const auto& account : records_->accounts()) {
+    const auto& records = records_->of(account);
+    if (kind == "vpc")
+      for (const auto& id : std::views::keys(records.vpcs)) names.insert(id.str());
+    if (kind == "policy")
+      for (const auto& groups : group_sets(account)) names.insert(policy_name(groups));
+    for (const auto& [id, subnet] : records.subnets) {
+      if (kind == "subnet" || (kind == "attachment" && !subnet.gateway_address.empty())) names.insert(id.str());
+      if (kind == "host")
+        for (const auto& host : std::views::keys(subnet.hosts)) names.insert(host);
+    }
+  }
+  return names;
 }
 
 Result<> Networks::noted(const std::string& name, Result<> made) {

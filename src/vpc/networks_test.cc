@@ -443,6 +443,40 @@ TEST_F(Vpcs, WhatCouldNotBeMadeIsTriedUntilItStands) {
   EXPECT_EQ(tasks.size(), 0u);
 }
 
+TEST_F(Vpcs, WhatNoRecordKnowsIsDeletedAtTheWarden) {
+  auto id = vpc();
+  auto place = subnet(id);
+  auto config = use(place, group(id));
+  ASSERT_TRUE(run(networks->add_host(ours, id, place, "db", "")));
+  ASSERT_TRUE(run(networks->prepare(ours, config)));
+  load();
+  auto policy = policy_name(config.groups);
+  warden.there = {{"host", {{"a-left-one", ""}, {"db", ""}}},
+                  {"attachment", {{"outside", ""}, {"subnet-!", ""}, {place.str(), ""}}},
+                  {"policy", {{"groups-!", ""}, {policy, ""}, {"groups-x", ""}, {"groups-y", ""}, {"groups-z", ""}}},
+                  {"subnet", {{"subnet-!", "vpc-!"}, {place.str(), id.str()}}},
+                  {"vpc", {{"vpc-!", ""}, {id.str(), ""}}}};
+  warden.failures["delete_vpc"] = Error{Kind::conflict, "in use"};
+  warden.ops();
+  networks->warden_connected();
+  auto count = [&](std::string_view op) {
+    return std::ranges::count_if(warden.requests, [op](const auto& request) { return warden::op_name(request) == op; });
+  };
+  run_until([&] { return count("delete_vpc") == 3; });
+  warden.failures.clear();
+  warden.there["policy"] = {{policy, ""}};
+  run_all();
+  EXPECT_EQ(warden.last<warden::DeleteVpcHost>().name, "a-left-one");
+  EXPECT_EQ(warden.last<warden::DeleteAttachment>().attachment, "subnet-!");
+  EXPECT_EQ(warden.last<warden::DeleteSubnet>().vpc.str(), "vpc-!");
+  EXPECT_EQ(warden.last<warden::DeleteVpc>().vpc.str(), "vpc-!");
+  std::set<std::string> policies;
+  for (const auto& request : warden.requests)
+    if (auto* dropped = std::get_if<warden::DeletePolicy>(&request)) policies.insert(dropped->policy);
+  EXPECT_THAT(policies, UnorderedElementsAre("groups-!", "groups-x", "groups-y", "groups-z"));
+  EXPECT_EQ(networks->plan(ours, config)->attachment, place.str());
+}
+
 TEST_F(Vpcs, TryingEndsWithTheConnection) {
   warden.failures["ensure_outside"] = Error{Kind::internal, "no route"};
   networks->warden_connected();

@@ -115,6 +115,29 @@ asio::awaitable<Result<>> WardenNetwork::drop_vpc(VpcId vpc) {
   co_return co_await drop(std::move(request));
 }
 
+asio::awaitable<Result<std::vector<warden::NetworkName>>> WardenNetwork::list(std::string kind) {
+  std::vector<warden::NetworkName> all;
+  std::string after;
+  for (int page = 0; page < kMaxPages; ++page) {
+    warden::Request request = warden::ListNetwork{kind, after};
+    auto reply = co_await call_for<warden::ListNetworkReply>(client_(), std::move(request), kDeadline);
+    if (!reply) co_return std::unexpected(std::move(reply).error());
+    all.insert(all.end(), reply->names.begin(), reply->names.end());
+    if (!reply->more || reply->names.empty()) co_return all;
+    after = reply->names.back().name;
+  }
+  co_return fail(Kind::exhausted, fmt::format("the warden has too many things of kind {}", kind));
+}
+
+asio::awaitable<Result<>> WardenNetwork::drop_listed(std::string kind, warden::NetworkName thing) {
+  warden::Request request = warden::DeleteVpc{VpcId(thing.name)};
+  if (kind == "attachment") request = warden::DeleteAttachment{thing.name};
+  if (kind == "host") request = warden::DeleteVpcHost{thing.name};
+  if (kind == "policy") request = warden::DeletePolicy{thing.name};
+  if (kind == "subnet") request = warden::DeleteSubnet{VpcId(thing.vpc), SubnetId(thing.name)};
+  co_return co_await drop(std::move(request));
+}
+
 asio::awaitable<Result<json::object>> WardenNetwork::counters() {
   warden::Request request = warden::GatewayStats{the_gateway()};
   auto reply = co_await call_for<warden::GatewayStatsReply>(client_(), std::move(request), kDeadline);

@@ -17,6 +17,7 @@ namespace hearth::vpc {
 class WardenNetwork {
  public:
   static constexpr int kProofAttempts = 3;  // of about a second each
+  static constexpr int kMaxPages = 100;     // of list()
 
   WardenNetwork(std::function<WardenClient&()> client, std::string driver)
       : client_(std::move(client)), driver_(std::move(driver)) {}
@@ -39,6 +40,10 @@ class WardenNetwork {
   // With its attachment, hosts and ties.
   boost::asio::awaitable<Result<>> drop_subnet(Subnet subnet);
   boost::asio::awaitable<Result<>> drop_vpc(VpcId vpc);
+
+  // All that the warden has of a kind (warden::ListNetwork).
+  boost::asio::awaitable<Result<std::vector<warden::NetworkName>>> list(std::string kind);
+  boost::asio::awaitable<Result<>> drop_listed(std::string kind, warden::NetworkName thing);
 
   boost::asio::awaitable<Result<json::object>> counters();
 

@@ -23,6 +23,19 @@ gateway::FunctionNetwork::AttachmentDone attachment_reply(const ReplyWith& reply
   };
 }
 
+gateway::FunctionNetwork::Thing thing_named(const std::string& kind) {
+  using Thing = gateway::FunctionNetwork::Thing;
+  if (kind == "attachment") return Thing::attachment;
+  if (kind == "host") return Thing::host;
+  if (kind == "policy") return Thing::policy;
+  return kind == "subnet" ? Thing::subnet : Thing::vpc;
+}
+
+Result<Reply> list(const gateway::FunctionNetwork& network, const ListNetwork& request) {
+  TRY_ASSIGN(auto all, network.list(thing_named(request.kind)));
+  return Reply(page_of(std::move(all), request.after));
+}
+
 Result<> ensure_policy(gateway::FunctionNetwork& network, const EnsurePolicy& request) {
   std::vector<gateway::Rule> rules;
   for (const auto& rule : request.egress) {
@@ -68,6 +81,10 @@ struct Answer {
     return simple(network.attach_vxlan(r.vpc, r.subnet, static_cast<uint32_t>(r.vni), r.remote));
   }
   bool operator()(const DetachVpc& r) const { return simple(network.detach_vpc(r.vpc, r.subnet)); }
+  bool operator()(const ListNetwork& r) const {
+    reply(list(network, r));
+    return true;
+  }
   bool operator()(const GatewayStats& r) const {
     auto counters = network.stats(r.gateway);
     if (!counters) {
@@ -81,6 +98,16 @@ struct Answer {
 };
 
 }  // namespace
+
+ListNetworkReply page_of(std::vector<gateway::FunctionNetwork::Named> all, const std::string& after) {
+  std::erase_if(all, [&after](const auto& named) { return named.name <= after; });
+  std::ranges::sort(all, {}, &gateway::FunctionNetwork::Named::name);
+  ListNetworkReply page;
+  page.more = all.size() > kMaxListed;
+  if (page.more) all.resize(kMaxListed);
+  for (auto& named : all) page.names.push_back({std::move(named.name), named.vpc.str()});
+  return page;
+}
 
 Result<gateway::Rule> network_rule(const EgressRule& rule) {
   gateway::Rule converted;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+
 namespace hearth::warden {
 namespace {
 
@@ -30,6 +32,26 @@ TEST(NetworkRule, MinusOneIsAllPorts) {
 TEST(NetworkRule, RefusesWhatIsNoRange) {
   EXPECT_EQ(network_rule({"tcp", 1, 2, "10.0.0.0"}).error().kind, Kind::invalid);
   EXPECT_EQ(network_rule({"tcp", 1, 2, "x/8"}).error().kind, Kind::invalid);
+}
+
+TEST(NetworkPage, GoesOnWhereTheLastOneEnded) {
+  std::vector<gateway::FunctionNetwork::Named> all;
+  for (size_t i = 0; i < 2 * kMaxListed + 1; ++i) {
+    std::string digits = std::to_string(i);
+    all.insert(all.begin(), {"n" + std::string(5 - digits.size(), '0') + digits, VpcId("vpc-1")});
+  }
+  std::vector<std::string> seen;
+  ListNetworkReply page;
+  do {
+    page = page_of(all, seen.empty() ? "" : seen.back());
+    EXPECT_LE(page.names.size(), kMaxListed);
+    for (const auto& named : page.names) seen.push_back(named.name);
+  } while (page.more && seen.size() < all.size());
+  ASSERT_EQ(seen.size(), all.size());
+  EXPECT_FALSE(page.more);
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
+  EXPECT_EQ(page.names.back().vpc, "vpc-1");
+  EXPECT_TRUE(page_of({}, "").names.empty());
 }
 
 }  // namespace

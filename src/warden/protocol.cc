@@ -16,6 +16,7 @@ constexpr int64_t kMaxId = std::numeric_limits<int64_t>::max();
 constexpr std::array<std::string_view, 3> kStates = {"making", "warm", "bound"};
 constexpr std::array<std::string_view, 4> kCauses = {"exited", "signaled", "killed", "lost"};
 constexpr std::array<std::string_view, 3> kDrivers = {"netns", "vm", "auto"};
+constexpr std::array<std::string_view, 5> kNetworkKinds = {"attachment", "host", "policy", "subnet", "vpc"};
 constexpr std::array<std::string_view, 4> kProtocols = {"tcp", "udp", "icmp", "-1"};
 
 // In the order of the Request and Reply alternatives.
@@ -41,9 +42,10 @@ constexpr std::array<std::string_view, std::variant_size_v<Request>> kOps = {"he
                                                                              "attach_vpc_bridge",
                                                                              "attach_vpc_vxlan",
                                                                              "detach_vpc",
+                                                                             "list_network",
                                                                              "gateway_stats"};
 constexpr std::array<std::string_view, std::variant_size_v<Reply>> kReplies = {
-    "done", "hello", "list_containers", "container", "bind", "attachment", "gateway_stats"};
+    "done", "hello", "list_containers", "container", "bind", "attachment", "list_network", "gateway_stats"};
 
 bool is_hex(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -353,6 +355,11 @@ Result<> fields(A& a, DetachVpc& m) {
   return a.id("subnet", m.subnet);
 }
 template <typename A>
+Result<> fields(A& a, ListNetwork& m) {
+  TRY(a.word("kind", m.kind, kNetworkKinds));
+  return a.name_or_empty("after", m.after);
+}
+template <typename A>
 Result<> fields(A& a, GatewayStats& m) {
   return a.id("gateway", m.gateway);
 }
@@ -389,6 +396,16 @@ Result<> fields(A& a, AttachmentReply& m) {
   TRY(a.text("mac", m.mac, 17));
   TRY(a.address_or_empty("address", m.address));
   return a.flag("proven", m.proven);
+}
+template <typename A>
+Result<> fields(A& a, NetworkName& m) {
+  TRY(a.name("name", m.name));
+  return a.name_or_empty("vpc", m.vpc);
+}
+template <typename A>
+Result<> fields(A& a, ListNetworkReply& m) {
+  TRY(a.items("names", m.names, kMaxListed));
+  return a.flag("more", m.more);
 }
 template <typename A>
 Result<> fields(A& a, GatewayStatsReply& m) {

@@ -39,6 +39,7 @@ constexpr size_t kMaxName = 64;
 constexpr size_t kMaxInterface = 15;  // bytes of an interface's name, as in Linux
 constexpr size_t kMaxNameservers = 3;
 constexpr size_t kMaxContainers = 4096;  // in one ListContainersReply
+constexpr size_t kMaxListed = 500;       // names in one ListNetworkReply
 constexpr size_t kMaxErrorText = 4096;   // bytes of an error's message; longer ones are cut
 
 // ---- containers -----------------------------------------------------------------------------------------------
@@ -201,6 +202,21 @@ struct DetachVpc {  // undoes AttachVpcBridge and AttachVpcVxlan
   SubnetId subnet;
 };
 
+// The names of all that there is of one kind, in order, from the first behind `after`; for a hearthd that deletes what
+// it does not know any more. Hosts and subnets are of local VPCs.
+struct ListNetwork {
+  std::string kind;   // "attachment", "host", "policy", "subnet", "vpc"
+  std::string after;  // "" = from the beginning
+};
+struct NetworkName {
+  std::string name;
+  std::string vpc;  // of a subnet; otherwise ""
+};
+struct ListNetworkReply {
+  std::vector<NetworkName> names;  // at most kMaxListed
+  bool more = false;               // behind the last of them
+};
+
 struct GatewayStats {
   GatewayId gateway;
 };
@@ -210,12 +226,12 @@ struct GatewayStatsReply {
 
 struct Done {};  // the reply of an op that has nothing to say
 
-using Request =
-    std::variant<Hello, ListContainers, MakeContainer, AdoptContainer, Bind, Kill, Freeze, EnsureGateway, EnsureVpc,
-                 EnsureSubnet, DeleteVpc, DeleteSubnet, EnsureAttachment, EnsureOutside, DeleteAttachment, EnsurePolicy,
-                 DeletePolicy, AddVpcHost, DeleteVpcHost, AttachVpcBridge, AttachVpcVxlan, DetachVpc, GatewayStats>;
-using Reply =
-    std::variant<Done, HelloReply, ListContainersReply, ContainerReply, BindReply, AttachmentReply, GatewayStatsReply>;
+using Request = std::variant<Hello, ListContainers, MakeContainer, AdoptContainer, Bind, Kill, Freeze, EnsureGateway,
+                             EnsureVpc, EnsureSubnet, DeleteVpc, DeleteSubnet, EnsureAttachment, EnsureOutside,
+                             DeleteAttachment, EnsurePolicy, DeletePolicy, AddVpcHost, DeleteVpcHost, AttachVpcBridge,
+                             AttachVpcVxlan, DetachVpc, ListNetwork, GatewayStats>;
+using Reply = std::variant<Done, HelloReply, ListContainersReply, ContainerReply, BindReply, AttachmentReply,
+                           ListNetworkReply, GatewayStatsReply>;
 
 // "make_container" for MakeContainer, and so on.
 std::string_view op_name(const Request& request);

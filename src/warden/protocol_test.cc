@@ -82,6 +82,7 @@ TEST(Protocol, EveryRequestSurvivesTheWire) {
       AttachVpcBridge{VpcId("vpc-1"), SubnetId("subnet-1"), "br0", 4094},
       AttachVpcVxlan{VpcId("vpc-1"), SubnetId("subnet-1"), 42, "192.0.2.1"},
       DetachVpc{VpcId("vpc-1"), SubnetId("subnet-1")},
+      ListNetwork{"policy", "groups-1"},
       GatewayStats{GatewayId("gw-0")},
   };
   for (const Request& original : requests) {
@@ -102,6 +103,7 @@ TEST(Protocol, EveryReplySurvivesTheWire) {
                                 ContainerReply{ContainerId(kContainer), "100.64.0.7"},
                                 BindReply{1, 2, 3, 4},
                                 AttachmentReply{12, "02:00:00:00:00:01", "10.0.1.5", true},
+                                ListNetworkReply{{{"subnet-1", "vpc-1"}, {"groups-1", ""}}, true},
                                 GatewayStatsReply{{{"gateway", json::object{{"sessions", 3}}}}}};
   for (const Reply& original : replies) {
     std::string wire = encode(ReplyFrame{9, original});
@@ -113,6 +115,23 @@ TEST(Protocol, EveryReplySurvivesTheWire) {
     EXPECT_EQ(frame.reply->index(), original.index()) << wire;
     EXPECT_EQ(encode(frame), wire);
   }
+}
+
+TEST(Protocol, NetworksAreListedByKindAndPage) {
+  expect_accepted(request("list_network", R"("kind":"vpc","after":"")"));
+  expect_refused(request("list_network", R"("kind":"container","after":"")"), "kind must be one of");
+  expect_refused(request("list_network", R"("kind":"vpc","after":"../x")"), "after is not a name");
+  expect_refused(request("list_network", R"("kind":"vpc")"), "after");
+}
+
+TEST(Protocol, TheFullestPageOfNamesFitsAndNoMore) {
+  ListNetworkReply page;
+  page.names.assign(kMaxListed, {std::string(kMaxName, 'n'), std::string(kMaxName, 'v')});
+  std::string wire = encode(ReplyFrame{std::numeric_limits<int64_t>::max(), page});
+  EXPECT_LE(wire.size(), kMaxMessage);
+  EXPECT_TRUE(decode_server_frame(wire));
+  page.names.push_back({"one-more", ""});
+  EXPECT_FALSE(decode_server_frame(encode(ReplyFrame{1, page})));
 }
 
 TEST(Protocol, ErrorReplyKeepsKindAndMessage) {

@@ -244,6 +244,36 @@ TEST_F(Ties, OutsideGoesByTheHostsRouteAndNeverToTheHost) {
   ASSERT_TRUE(kernel::forget_netns("/run/netns/gwt-far"));
 }
 
+TEST_F(Ties, ANewWardenListsWhatThereIsUntilItIsDeleted) {
+  Tenant red = make_tenant("red");
+  ASSERT_TRUE(net().ensure_policy("p", {{.protocol = -1}}));
+  close();
+  open();
+  const auto list = [this](FunctionNetwork::Thing thing) {
+    std::vector<std::string> names;
+    const auto listed = net().list(thing);
+    EXPECT_TRUE(listed);
+    if (listed)
+      for (const auto& named : *listed) names.push_back(named.vpc.str() + "/" + named.name);
+    return names;
+  };
+  using Thing = FunctionNetwork::Thing;
+  const std::vector<std::string> none;
+  EXPECT_EQ(list(Thing::attachment), std::vector{"/" + red.attachment});
+  EXPECT_EQ(list(Thing::host), std::vector{"/" + red.host});
+  EXPECT_EQ(list(Thing::policy), std::vector{std::string("/p")});
+  EXPECT_EQ(list(Thing::subnet), std::vector{red.vpc.str() + "/" + red.subnet.str()});
+  EXPECT_EQ(list(Thing::vpc), std::vector{"/" + red.vpc.str()});
+  red.server.reset();
+  EXPECT_TRUE(net().delete_vpc_host(red.host));
+  EXPECT_TRUE(net().delete_attachment(red.attachment));
+  EXPECT_TRUE(net().delete_policy("p"));
+  EXPECT_TRUE(net().delete_subnet(red.vpc, red.subnet));
+  EXPECT_TRUE(net().delete_vpc(red.vpc));
+  for (const Thing thing : {Thing::attachment, Thing::host, Thing::policy, Thing::subnet, Thing::vpc})
+    EXPECT_EQ(list(thing), none);
+}
+
 TEST_F(Ties, WhatIsInUseIsNotDeletedAndWhatIsNotIs) {
   Tenant red = make_tenant("red");
   const Slot slot = make_slot();

@@ -55,6 +55,7 @@ class LoopbackNetwork : public gateway::FunctionNetwork {
   Result<> ensure_policy(const std::string&, const std::vector<gateway::Rule>&) override { return {}; }
   Result<> delete_policy(const std::string&) override { return {}; }
   Result<json::object> stats(const GatewayId&) override { return json::object{{"gateway", json::object{}}}; }
+  Result<std::vector<Named>> list(Thing) const override { return std::vector<Named>(); }
   Result<> ensure_vpc(const VpcId&) override { return {}; }
   Result<> ensure_subnet(const VpcId&, const SubnetId&, const std::string&) override { return {}; }
   Result<> delete_subnet(const VpcId&, const SubnetId&) override { return {}; }
