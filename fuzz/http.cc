@@ -1,5 +1,5 @@
-// The request parser: a head whose views must lie in the bytes given, then a chunked body under its limit, both in pieces
-// as the network may have them.
+// The request parser: a head whose views must lie in the bytes given, then a chunked body under its limit, both in
+// pieces as the network may have them.
 #include <cstdint>
 
 #include "base/http_parse.h"

@@ -5,8 +5,7 @@
 namespace hearth {
 namespace asio = boost::asio;
 
-Deadlines::Deadlines(asio::any_io_executor executor)
-    : timer_(executor), self_(std::make_shared<Deadlines*>(this)) {}
+Deadlines::Deadlines(asio::any_io_executor executor) : timer_(executor), self_(std::make_shared<Deadlines*>(this)) {}
 
 Deadlines::~Deadlines() { *self_ = nullptr; }
 

@@ -7,6 +7,8 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 namespace {
 
+// The references are of the fixture and its tests, which outlive the loop.
+// NOLINTBEGIN(*-reference-coroutine-parameters)
 asio::awaitable<void> store_outcome(InvokerService& invoker, Invocation invocation,
                                     std::optional<Result<InvokeResult>>& outcome) {
   outcome = co_await invoker.invoke(std::move(invocation));
@@ -34,6 +36,7 @@ asio::awaitable<void> stop_all(InvokerService& invoker, Logs& logs, bool& stoppe
   co_await logs.stop();
   stopped = true;
 }
+// NOLINTEND(*-reference-coroutine-parameters)
 
 }  // namespace
 

@@ -83,8 +83,8 @@ void RuntimeApi::close() {
 
 // ---- held replies
 
-void HeldReplies::add(std::shared_ptr<RuntimeConnection> connection) {
-  held_.push_back(std::move(connection));
+void HeldReplies::add(const std::shared_ptr<RuntimeConnection>& connection) {
+  held_.push_back(connection);
   if (timer_.armed()) return;
   deadlines_.set(timer_, std::chrono::steady_clock::now() + kHold, [this] {
     for (auto& held : std::exchange(held_, {}))

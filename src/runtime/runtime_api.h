@@ -49,7 +49,7 @@ class HeldReplies {
   static constexpr std::chrono::milliseconds kHold{5};
   explicit HeldReplies(Deadlines& deadlines) : deadlines_(deadlines) {}
   ~HeldReplies() { deadlines_.remove(timer_); }
-  void add(std::shared_ptr<RuntimeConnection> connection);
+  void add(const std::shared_ptr<RuntimeConnection>& connection);
 
  private:
   Deadlines& deadlines_;

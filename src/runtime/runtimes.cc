@@ -26,6 +26,8 @@ bool is_name(const std::string& name) {
 
 }  // namespace
 
+// The registry outlives the catalogue.
+// NOLINTNEXTLINE(*-reference-coroutine-parameters)
 asio::awaitable<Result<std::unique_ptr<Runtimes>>> Runtimes::load(store::Registry& registry,
                                                                   std::map<std::string, std::string> configured) {
   CO_TRY_ASSIGN(const auto records, co_await registry.list(std::string(kPrefix), "", kMaxAliases));

@@ -22,16 +22,20 @@ CommitThread::~CommitThread() {
 }
 
 void CommitThread::add(std::unique_ptr<Waiting> call) {
+  if (has_room(call->bytes)) return put(std::move(call));
+  call->answer(Error{Kind::exhausted, "too many changes wait for the disk"});
+}
+
+bool CommitThread::has_room(size_t bytes) {
+  std::lock_guard lock(mutex_);
+  return waiting_.size() < kMaxWaiting && waiting_bytes_ + bytes <= kMaxWaitingBytes;
+}
+
+void CommitThread::put(std::unique_ptr<Waiting> call) {
   {
     std::lock_guard lock(mutex_);
-    if (waiting_.size() < kMaxWaiting && waiting_bytes_ + call->bytes <= kMaxWaitingBytes) {
-      waiting_bytes_ += call->bytes;
-      waiting_.push_back(std::move(call));
-    }
-  }
-  if (call) {
-    call->answer(Error{Kind::exhausted, "too many changes wait for the disk"});
-    return;
+    waiting_bytes_ += call->bytes;
+    waiting_.push_back(std::move(call));
   }
   wake_.notify_one();
 }

@@ -71,8 +71,8 @@ class CommitThread {
   template <typename Work, typename Handler>
   struct Call final : Waiting {
     using Outcome = std::invoke_result_t<Work&>;
-    Call(Work work_, Handler handler_, boost::asio::any_io_executor executor)
-        : work(std::move(work_)), handler(std::move(handler_)), guard(std::move(executor)) {}
+    Call(Work work_, Handler handler_, const boost::asio::any_io_executor& executor)
+        : work(std::move(work_)), handler(std::move(handler_)), guard(executor) {}
 
     bool run() override {
       outcome.emplace(work());
@@ -106,7 +106,9 @@ class CommitThread {
         std::move(initiate), boost::asio::use_awaitable);
   }
 
-  void add(std::unique_ptr<Waiting> call);
+  void add(std::unique_ptr<Waiting> call);  // from the owner's thread only, so that room which is there stays
+  bool has_room(size_t bytes);
+  void put(std::unique_ptr<Waiting> call);
   void loop();
   std::vector<std::unique_ptr<Waiting>> take_batch();
   void run_batch(std::vector<std::unique_ptr<Waiting>>& batch);

@@ -82,11 +82,14 @@ class FakeWarden {
   Fd connection_;
 };
 
+// The references are of the test, which outlives the loop.
+// NOLINTBEGIN(*-reference-coroutine-parameters)
 boost::asio::awaitable<void> make_call(WardenClient& client, warden::Request request,
                                        std::chrono::milliseconds deadline,
                                        std::optional<Result<WardenAnswer>>& answer) {
   answer = co_await client.call(std::move(request), deadline);
 }
+// NOLINTEND(*-reference-coroutine-parameters)
 
 struct ClientTest : testing::Test {
   void run_until(const std::function<bool()>& reached) {
