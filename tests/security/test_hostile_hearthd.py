@@ -249,8 +249,8 @@ def test_a_package_that_is_swapped_for_a_link_is_never_followed(world, hostile):
 
 
 @pytest.mark.parametrize("changes, kind, text", [
-    ({"attachment": "a9"}, "not_found", "no attachment a9"), ({"attachment": "fn"}, "not_found", "no attachment fn"),
-    ({"attachment": "a1", "policy": "p9"}, "not_found", "no policy p9"),
+    ({"attachment": "a9"}, "unavailable", "no attachment a9"), ({"attachment": "fn"}, "unavailable", "no attachment fn"),
+    ({"attachment": "a1", "policy": "p9"}, "unavailable", "no policy p9"),
     ({"layers": [HEX["a"], HEX["a"]]}, "internal", "fsconfig")])
 def test_a_bind_to_what_is_not_there_ends_the_container(world, hostile, changes, kind, text):
     container = world.make(hostile)
