@@ -1,6 +1,5 @@
 #include "warden/protocol.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,8 @@
 #include <limits>
 #include <map>
 #include <utility>
+
+#include "warden/text_forms.h"
 
 namespace hearth::warden {
 namespace {
@@ -46,33 +47,6 @@ constexpr std::array<std::string_view, std::variant_size_v<Request>> kOps = {"he
                                                                              "gateway_stats"};
 constexpr std::array<std::string_view, std::variant_size_v<Reply>> kReplies = {
     "done", "hello", "list_containers", "container", "bind", "attachment", "list_network", "gateway_stats"};
-
-bool is_hex(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-bool is_name(std::string_view text, size_t max_bytes) {
-  if (text.empty() || text.size() > max_bytes || !is_alnum(text[0])) return false;
-  return std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '-'; });
-}
-
-bool is_address(const std::string& text) {
-  in_addr parsed{};
-  return inet_pton(AF_INET, text.c_str(), &parsed) == 1 && text.find('\0') == std::string::npos;
-}
-
-bool is_cidr(const std::string& text) {
-  auto slash = text.find('/');
-  if (slash == std::string::npos || !is_address(text.substr(0, slash))) return false;
-  std::string_view bits = std::string_view(text).substr(slash + 1);
-  if (bits.empty() || bits.size() > 2 || !std::ranges::all_of(bits, [](char c) { return c >= '0' && c <= '9'; })) {
-    return false;
-  }
-  if (bits.size() == 2 && bits[0] == '0') return false;
-  return (bits.size() == 1 ? bits[0] - '0' : (bits[0] - '0') * 10 + (bits[1] - '0')) <= 32;
-}
 
 // Reads the fields of one message; each method takes the place where the value goes and refuses what does not fit.
 class Reader {

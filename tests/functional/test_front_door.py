@@ -53,10 +53,11 @@ def test_a_client_that_leaves_does_not_spoil_the_instance(hearth, lambda_client,
                          "    calls.append(event)\n    return calls\n")
     assert json.loads(lambda_client.invoke(FunctionName=name, Payload=b"0")["Payload"].read()) == [0]
     with connect(hearth) as connection:
-        connection.sendall(invocation(hearth, name, 0.3))
-        time.sleep(0.1)  # the call is under way when its client goes
+        connection.sendall(invocation(hearth, name, 0.8))
+        wait_until(lambda: any(one["function"] == name and one["state"] == "busy" for one in json.loads(
+            hearth.hearth("pool", "--json").stdout)["instances"]), what="the call to be under way when its client goes")
     calls = wait_until(lambda: (got := json.loads(lambda_client.invoke(
-        FunctionName=name, Payload=b"0")["Payload"].read())) and 0.3 in got and got, what="the call to be finished")
+        FunctionName=name, Payload=b"0")["Payload"].read())) and 0.8 in got and got, what="the call to be finished")
     assert calls[0] == 0
 
 
