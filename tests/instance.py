@@ -5,6 +5,7 @@ instance name of its own, so that it stands beside any other; stop() ends both, 
 still there by its name. Needs root. Functions without a VPC go out into a network namespace made here: no packet
 leaves the machine.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -173,3 +174,17 @@ class Instance:
         if check and done.returncode != 0:
             raise RuntimeError(f"hearth {' '.join(map(str, arguments))}: {done.stderr}")
         return done
+
+
+@contextlib.contextmanager
+def instance_of_ones_own(name, settings=None):
+    """An Instance that runs, and of which nothing may be left afterwards."""
+    instance = Instance(name, settings).start()
+    try:
+        yield instance
+    finally:
+        instance.stop()
+        left = instance.leftovers()
+        logs = instance.logs()
+        instance.remove()
+        assert left == [], f"left behind: {left}\n{logs}"

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import create_function, zip_of
-from instance import Instance, wait_until
+from instance import instance_of_ones_own, wait_until
 
 LIMIT = 1024 * 1024
 QUEUE_LIMIT = 100_000
@@ -36,24 +36,11 @@ def handler(event, context):
 """
 
 
-@contextlib.contextmanager
-def instance_of_ones_own(name):
-    instance = Instance(name, {"pool.min": 2}).start()
-    try:
-        yield instance
-    finally:
-        instance.stop()
-        left = instance.leftovers()
-        logs = instance.logs()
-        instance.remove()
-        assert left == [], f"left behind: {left}\n{logs}"
-
-
 @pytest.fixture(scope="module", autouse=True)
 def patient():
     """Has an event whose first try failed, before the other tests: its second try is a minute away. hearthd was killed
     since. → (instance, the event's request id)"""
-    with instance_of_ones_own("hevp") as instance:
+    with instance_of_ones_own("hevp", {"pool.min": 2}) as instance:
         client = instance.client("lambda")
         create_function(client, "fails", {"app.py": FAILS_AT_FIRST})
         request_id = send(client, "fails", {"fails_until": time.time() + 30})
@@ -65,7 +52,7 @@ def patient():
 
 @pytest.fixture(scope="module")
 def own():
-    with instance_of_ones_own("heve") as instance:
+    with instance_of_ones_own("heve", {"pool.min": 2}) as instance:
         yield instance
 
 
@@ -245,7 +232,7 @@ def fill_queue(instance, items):
 
 
 def test_a_full_queue_refuses_until_there_is_room():
-    with instance_of_ones_own("hevf") as full:
+    with instance_of_ones_own("hevf", {"pool.min": 2}) as full:
         full.hearthd.terminate()
         full.hearthd.wait(20)
         fill_queue(full, QUEUE_LIMIT - 5)

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from conftest import create_function
-from instance import Instance, wait_until
+from instance import instance_of_ones_own, wait_until
 
 PREFIX = f"hva{os.getpid() % 10_000}"
 SERVER_ADDRESS = "10.66.1.50"
@@ -193,15 +193,8 @@ def kernel_has_vxlan():
 
 @pytest.fixture(scope="module")
 def own():
-    instance = Instance(PREFIX, {"pool.min": 2}).start()
-    try:
+    with instance_of_ones_own(PREFIX, {"pool.min": 2}) as instance:
         yield instance
-    finally:
-        instance.stop()
-        left = instance.leftovers()
-        logs = instance.logs()
-        instance.remove()
-    assert left == [], f"left behind: {left}\n{logs}"
 
 
 @pytest.fixture
