@@ -134,13 +134,7 @@ TEST_F(Traffic, OutsideLeadsIntoTheNamedNamespace) {
   options_.outside_netns = "gwt-world";
   open();
   ASSERT_TRUE(net().ensure_gateway(gateway_, "netns"));
-  AttachmentInfo info;
-  net().ensure_outside(gateway_, [&](Result<AttachmentInfo> result) {
-    ASSERT_TRUE(result) << result.error().describe();
-    info = *result;
-  });
-  for (int i = 0; i < 200 && info.tag == 0; ++i) pump(10);
-  EXPECT_TRUE(info.proven);
+  const AttachmentInfo info = ensure_outside();
   EXPECT_EQ(info.address, "100.127.255.2");
   {
     auto inside = kernel::NetnsScope::enter(world->get());

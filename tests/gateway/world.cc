@@ -270,6 +270,17 @@ Slot World::make_slot() {
   return slot ? std::move(*slot) : Slot{};
 }
 
+AttachmentInfo World::ensure_outside() {
+  AttachmentInfo info;
+  net().ensure_outside(gateway_, [&](Result<AttachmentInfo> result) {
+    EXPECT_TRUE(result) << result.error().describe();
+    if (result) info = *result;
+  });
+  for (int i = 0; i < 200 && info.tag == 0; ++i) pump(10);
+  EXPECT_TRUE(info.proven);
+  return info;
+}
+
 void World::pump(int ms) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
   for (auto now = std::chrono::steady_clock::now(); now < end; now = std::chrono::steady_clock::now()) {

@@ -74,7 +74,8 @@ class World : public testing::Test {
                      const std::string& host = "10.0.0.10", const std::string& gateway = "10.0.0.4");
   AttachmentInfo attach(const Tenant& tenant, const std::string& gateway = "10.0.0.4");
   Slot make_slot();
-  void pump(int ms);  // the warden's loop for a while
+  void pump(int ms);                // the warden's loop for a while
+  AttachmentInfo ensure_outside();  // and waits until its path is proven
   int64_t counter(const std::string& attachment, const std::string& name);
   pid_t agent_pid() const;
   static std::string host_netns(const std::string& host) { return "/run/netns/" + host; }
