@@ -1,7 +1,7 @@
 # Building: `dev build [TARGET…]`, into $HEARTH_BUILD (default build/). Sourced by ./dev.
 
 # Build folders and clones share the compiler's cache: where a tree lies is not part of what is compiled.
-export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD CCACHE_SLOPPINESS=pch_defines,time_macros
 
 configure() { # configure DIR [cmake options…]
   local dir=$1

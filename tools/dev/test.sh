@@ -40,9 +40,10 @@ python_tests() { # python_tests BUILD FOLDER…
   as_root env HEARTH_BUILD="$PWD/$build" "$build/venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
 }
 
+# Not optimised: compiling is most of the time that the sanitizers' tests take.
 # The sanitizers' builds share the Python environment of the plain one.
 sanitized_build() { # sanitized_build DIR SANITIZERS
-  configure "$1" -DHEARTH_SANITIZE="$2" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O1 -DCMAKE_C_FLAGS_DEBUG=-O1
+  configure "$1" -DHEARTH_SANITIZE="$2" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-g1 -DCMAKE_C_FLAGS_DEBUG=-g1
   ninja -C "$1" --quiet "${@:3}"
   ln -sfn "$PWD/$HEARTH_BUILD/venv" "$1/venv"
   ln -sfn "$PWD/$HEARTH_BUILD/runtime" "$1/runtime"

@@ -1,0 +1,1 @@
+// Nothing: a library that owns a precompiled header needs a source.
