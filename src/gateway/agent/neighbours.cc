@@ -62,8 +62,12 @@ void Neighbours::learned(uint32_t tag, uint32_t address) {
   if (found == asked_.end() || !known || known->state == kNeighbourPending) return;
   const Asked asked = std::move(found->second);
   asked_.erase(found);
+  answered(key, asked, *known);
+}
+
+void Neighbours::answered(const Key& key, const Asked& asked, const neighbour& who) {
   held_ -= asked.packets.size();
-  for (const auto& packet : asked.packets) send(key, packet, *known);
+  for (const auto& packet : asked.packets) send(key, packet, who);
   for (const auto& done : asked.proofs) done(true);
 }
 
@@ -77,7 +81,7 @@ void Neighbours::prove(uint32_t tag, uint32_t address, Proved done, Time now) {
   asked->proofs.push_back(std::move(done));
 }
 
-void Neighbours::give_up(const Key& key, Asked& asked) {
+void Neighbours::give_up(const Key& key, const Asked& asked) {
   world_.forget(neighbour_key{.tag = key.first, .address = key.second});
   counters_.dropped_unresolved += asked.packets.size();
   held_ -= asked.packets.size();
@@ -99,7 +103,12 @@ void Neighbours::expire(Time now) {
   for (auto at = asked_.begin(); at != asked_.end();) {
     Asked& asked = at->second;
     if (now >= asked.deadline) {
-      give_up(at->first, asked);
+      const auto known = world_.look_up(neighbour_key{.tag = at->first.first, .address = at->first.second});
+      // It answered, but a full ring buffer let nobody be told.
+      if (known && known->state == kNeighbourValid)
+        answered(at->first, asked, *known);
+      else
+        give_up(at->first, asked);
       at = asked_.erase(at);
       continue;
     }

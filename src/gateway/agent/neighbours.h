@@ -79,7 +79,8 @@ class Neighbours {
   Asked* ask(uint32_t tag, uint32_t address, Time now);
   void request(const Key& key, Asked& asked, Time now);
   void send(const Key& key, std::span<const uint8_t> packet, const neighbour& to);
-  void give_up(const Key& key, Asked& asked);
+  void answered(const Key& key, const Asked& asked, const neighbour& who);
+  void give_up(const Key& key, const Asked& asked);
 
   World world_;
   std::map<Key, Asked> asked_;

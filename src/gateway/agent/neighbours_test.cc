@@ -111,6 +111,20 @@ TEST_F(NeighboursTest, ForgetsAStaleOneThatStaysSilent) {
   EXPECT_FALSE(table_.contains(7));
 }
 
+TEST_F(NeighboursTest, KeepsOneThatAnsweredWhenNobodyToldOfIt) {
+  std::vector<bool> proofs;
+  neighbours_.missed(1, 7, packet(1), now_);
+  neighbours_.prove(1, 7, [&proofs](bool proven) { proofs.push_back(proven); }, now_);
+  table_[7] = entry(kNeighbourValid, 9);
+  neighbours_.expire(now_ + milliseconds(Neighbours::kResolveMs));
+  EXPECT_TRUE(table_.contains(7));
+  ASSERT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(sent_[1][18 + 20], 1);
+  EXPECT_EQ(proofs, std::vector<bool>{true});
+  EXPECT_EQ(neighbours_.counters().dropped_unresolved, 0u);
+  EXPECT_EQ(neighbours_.held(), 0u);
+}
+
 TEST_F(NeighboursTest, AsksForAPacketThatIsTooLongToWait) {
   neighbours_.missed(1, 7, {}, now_);
   EXPECT_EQ(sent_.size(), 1u);
