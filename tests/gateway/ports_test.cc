@@ -1,12 +1,15 @@
 // Ports and sessions: how many there are, who gets them, and when they end.
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
 #include <set>
 #include <thread>
 
+#include "kernel/bpf.h"
 #include "tests/gateway/wire.h"
 
 namespace hearth::gateway::test {
@@ -46,6 +49,34 @@ class Ports : public Wire {
     other.source_mac = "02:64:00:00:00:03";
     open_many(other, static_cast<int>(pat_->free_blocks(kTag)) * kBlockPorts);
     ASSERT_EQ(pat_->free_blocks(kTag), 0u);
+  }
+  Fd sessions_table() {
+    const Fd outer(bpf_obj_get((pins_ + "/pat/sessions").c_str()));
+    const uint32_t tag = kTag;
+    uint32_t id = 0;
+    EXPECT_EQ(bpf_map_lookup_elem(outer.get(), &tag, &id), 0);
+    return Fd(bpf_map_get_fd_by_id(id));
+  }
+  std::vector<std::pair<session_key, session>> sessions() {
+    const Fd table = sessions_table();
+    std::vector<std::pair<session_key, session>> all;
+    for (const auto& key : kernel::map_keys<session_key>(table.get())) {
+      session entry{};
+      EXPECT_TRUE(kernel::map_get(table.get(), key, entry));
+      all.emplace_back(key, entry);
+    }
+    return all;
+  }
+  // Two ticks ahead of now: one may pass before the next packet.
+  void use_later(const session_key& key) {
+    const Fd table = sessions_table();
+    session entry{};
+    ASSERT_TRUE(kernel::map_get(table.get(), key, entry));
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+    entry.used = static_cast<uint32_t>(ns >> kTickShift) + 2;
+    ASSERT_TRUE(kernel::map_put(table.get(), key, entry));
   }
   bool wait_ticks(uint32_t count) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds((uint64_t{count} + 1) << kTickShift);
@@ -200,6 +231,29 @@ TEST_F(Ports, AnEstablishedConnectionOutlivesTheTransitoryTimeAndAHalfOpenOneDoe
   late.tcp_flags = kSyn | kAck;
   outside(late);
   EXPECT_FALSE(seen_inside());
+}
+
+// As another processor leaves it, that began to handle its packet a tick later and is through already.
+TEST_F(Ports, ASessionThatWasUsedInALaterTickGoesOn) {
+  load();
+  attach();
+  const auto open = through(syn(5000));
+  ASSERT_TRUE(open);
+  Packet reply = answer(*open);
+  reply.tcp_flags = kSyn | kAck;
+  outside(reply);
+  ASSERT_TRUE(seen_inside());
+  const auto only_session = [this] { return sessions().at(0); };
+  reply.tcp_flags = kAck;
+  use_later(only_session().first);
+  outside(reply);
+  EXPECT_TRUE(seen_inside());
+  Packet more = syn(5000);
+  more.tcp_flags = kAck;
+  use_later(only_session().first);
+  EXPECT_TRUE(through(more));
+  EXPECT_EQ(only_session().second.state, uint32_t{kAlive | kSynOut | kSynIn});
+  EXPECT_EQ(counters().sessions_made, 1u);
 }
 
 TEST_F(Ports, ReleaseEndsSessionsAndTheNextContainerOfTheAddressIsAnother) {

@@ -48,6 +48,10 @@ static __always_inline __u32 tag_of(const struct __sk_buff* skb) { return skb->v
 
 static __always_inline __u32 now_ticks(void) { return bpf_ktime_get_coarse_ns() >> kTickShift; }
 
+// Ticks from `then` to `now`. 0 when `then` is the later one: processors take the time on their own, before they meet
+// at the same entry.
+static __always_inline __u32 elapsed(__u32 then, __u32 now) { return (__s32)(now - then) < 0 ? 0 : now - then; }
+
 struct mac {
   __u8 bytes[ETH_ALEN];
   __u16 pad;

@@ -60,7 +60,7 @@ __noinline int next_hop_mac(__u32 tag, __u32 hop, __u32 now, struct mac* mac) {
   struct neighbour* entry = bpf_map_lookup_elem(&neighbours, &key);
   if (!entry || entry->state == kNeighbourPending) return 0;
   copy_mac(mac->bytes, entry->mac);
-  if (unlikely(now - entry->updated > kNeighbourFreshTicks) &&
+  if (unlikely(elapsed(entry->updated, now) > kNeighbourFreshTicks) &&
       __sync_val_compare_and_swap(&entry->state, kNeighbourValid, kNeighbourStale) == kNeighbourValid)
     report(kEventStale, tag, hop, 0, 0, BPF_RB_FORCE_WAKEUP);
   return 1;

@@ -32,9 +32,8 @@ static long collect_session(struct bpf_map* map, struct session_key* key, struct
   struct port_block* block = block_at(collect->tag, bpf_ntohs(key->port) / kBlockPorts);
   __u32 used = session->used;
   int over = block && block->generation == session->generation ? expired(state, key->protocol, used, collect->now)
-                                                               : collect->now - used > timeouts.hold;
-  // `used` may be ahead of `now` when a packet came after the pass began.
-  if (!over || (__s32)(collect->now - used) < 0) return 0;
+                                                               : elapsed(used, collect->now) > timeouts.hold;
+  if (!over) return 0;
   if (__sync_val_compare_and_swap(&session->state, state, state | kDead) != state) return 0;
   if (session->used != used) __sync_val_compare_and_swap(&session->state, state | kDead, state);
   return 0;

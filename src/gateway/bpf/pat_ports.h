@@ -26,7 +26,7 @@ static __always_inline int expired(__u32 state, __u8 protocol, __u32 used, __u32
     int open = (state & (kSynOut | kSynIn)) == (kSynOut | kSynIn) && !(state & (kFinOut | kFinIn | kRst));
     limit = open ? timeouts.tcp_established : timeouts.tcp_transitory;
   }
-  return now - used > limit;
+  return elapsed(used, now) > limit;
 }
 
 // The mapping behind a session that ends has one session less.
@@ -45,7 +45,7 @@ __noinline int drop_mapping_ref(__u32 tag, struct session* session, __u8 protoco
 static __always_inline int may_take(const struct flow* flow, const struct session* session, __u32 state, int must) {
   if (state & kBusy) return 0;
   if (state & kDead) return 1;
-  if (session->generation != flow->generation) return must || flow->now - session->used > timeouts.hold;
+  if (session->generation != flow->generation) return must || elapsed(session->used, flow->now) > timeouts.hold;
   if (expired(state, flow->outside.protocol, session->used, flow->now)) return 1;
   // A closed connection's port may be reused once the sequence has moved on (RFC 6191's idea, RFC 6888 REQ-8).
   if (flow->outside.protocol != IPPROTO_TCP || !(flow->state & kSynOut) || !tcp_closed(state)) return 0;
