@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -72,10 +71,7 @@ class Ports : public Wire {
     const Fd table = sessions_table();
     session entry{};
     ASSERT_TRUE(kernel::map_get(table.get(), key, entry));
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-    entry.used = static_cast<uint32_t>(ns >> kTickShift) + 2;
+    entry.used = now_tick() + 2;
     ASSERT_TRUE(kernel::map_put(table.get(), key, entry));
   }
   bool wait_ticks(uint32_t count) {

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink.h"
 #include "tests/gateway/wire.h"
 
 namespace hearth::gateway::test {
@@ -266,9 +267,10 @@ TEST_F(Translation, IcmpErrorsCarryThePacketAsItsSenderKnowsIt) {
   EXPECT_FALSE(seen_inside());
 }
 
-std::string arp_frame(uint16_t operation, const std::string& sender, const std::string& target) {
+std::string arp_frame(uint16_t operation, const std::string& sender, const std::string& target, char tag = 7) {
   std::string frame(
       "\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x0b\x81\x00\x00\x07\x08\x06\x00\x01\x08\x00\x06\x04\x00", 25);
+  frame[15] = tag;
   frame.push_back(static_cast<char>(operation));
   frame += std::string("\x02\x00\x00\x00\x00\x0b", 6);
   for (const auto& text : {sender, target}) {
@@ -323,6 +325,42 @@ TEST_F(Translation, ScanningASubnetUsesUpOneAttachmentsBudgetOnly) {
   inside(with([](Packet& p) { p.tag = 8, p.destination = "10.0.0.77", p.source_mac = "02:64:00:00:00:02"; }));
   EXPECT_EQ(counters(8).neighbour_misses, 1u);
   EXPECT_EQ(counters(8).dropped_over_budget, 0u);
+}
+
+TEST_F(Translation, AVpcFullOfSpeakersUsesUpItsOwnTableOnly) {
+  attach(kTag, 1500, 0xff000000);
+  attach(8);
+  for (int i = 0; i < 66'000; ++i) {
+    const std::string sender =
+        "10." + std::to_string(1 + i / 62'500) + "." + std::to_string(i / 250 % 250) + "." + std::to_string(i % 250);
+    outside_raw(arp_frame(1, sender, "10.0.0.4"));
+  }
+  drain();
+  outside_raw(arp_frame(1, "10.0.0.11", "10.0.0.4", 8));
+  drain();
+  const auto out = through(with([](Packet& p) { p.tag = 8, p.destination = "10.0.0.11"; }));
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->destination_mac, "02:00:00:00:00:0b");
+}
+
+TEST_F(Translation, ANeighbourThatNothingIsSentToIsForgotten) {
+  const auto put = [this](const char* address, uint32_t state, uint32_t age) {
+    neighbour entry{};
+    entry.state = state;
+    entry.updated = state == kNeighbourPending ? 0 : now_tick() - age;
+    const neighbour_key key{.tag = kTag, .address = htonl(*kernel::parse_address(address))};
+    EXPECT_TRUE(pat_->set_neighbour(key, entry, 0));
+    return key;
+  };
+  const auto old = put("10.0.0.21", kNeighbourValid, kNeighbourUnusedTicks + 2);
+  const auto silent = put("10.0.0.22", kNeighbourStale, kNeighbourUnusedTicks + 2);
+  const auto fresh = put("10.0.0.23", kNeighbourValid, 1);
+  const auto asked = put("10.0.0.24", kNeighbourPending, 0);
+  ASSERT_TRUE(pat_->collect(kTag));
+  EXPECT_FALSE(pat_->get_neighbour(old));
+  EXPECT_FALSE(pat_->get_neighbour(silent));
+  EXPECT_TRUE(pat_->get_neighbour(fresh));
+  EXPECT_TRUE(pat_->get_neighbour(asked));
 }
 
 }  // namespace

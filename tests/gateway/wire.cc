@@ -204,6 +204,13 @@ std::optional<Packet> parse(const std::string& frame, uint32_t tag) {
   return packet;
 }
 
+uint32_t now_tick() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  const auto ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  return static_cast<uint32_t>(ns >> kTickShift);
+}
+
 void Wire::SetUp() {
   auto netns = kernel::make_netns();
   ASSERT_TRUE(netns);
@@ -240,11 +247,11 @@ void Wire::load(const timeouts& limits) {
   pat_ = std::move(*opened);
 }
 
-void Wire::attach(uint32_t tag, uint16_t mtu) {
+void Wire::attach(uint32_t tag, uint16_t mtu, uint32_t mask) {
   attachment at{};
   at.address = htonl(0x0a000004);
   at.network = htonl(0x0a000000);
-  at.mask = htonl(0xffffff00);
+  at.mask = htonl(mask);
   at.router = htonl(0x0a000001);
   at.mtu = mtu;
   at.state = kAttachmentActive;
@@ -260,11 +267,7 @@ void Wire::attach(uint32_t tag, uint16_t mtu) {
 void Wire::know(const std::string& address, uint32_t tag) {
   neighbour entry{};
   entry.state = kNeighbourValid;
-  entry.updated = 0xffffff;
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  entry.updated = static_cast<uint32_t>(
-      (static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec)) >> kTickShift);
+  entry.updated = now_tick();
   entry.mac[0] = 2;
   entry.mac[5] = static_cast<uint8_t>(*kernel::parse_address(address));
   ASSERT_TRUE(pat_->set_neighbour({.tag = tag, .address = htonl(*kernel::parse_address(address))}, entry, BPF_ANY));

@@ -39,6 +39,7 @@ struct Packet {
   bool sum_good = false;
 };
 
+uint32_t now_tick();
 std::string build(const Packet& packet);     // with the tag in the frame
 std::string build_ip(const Packet& packet);  // from the IP header on
 std::optional<Packet> parse(const std::string& frame, uint32_t tag);
@@ -52,8 +53,8 @@ class Wire : public testing::Test {
   void TearDown() override;
 
   void load(const timeouts& limits = default_timeouts());
-  void attach(uint32_t tag = kTag, uint16_t mtu = 1500);
-  void know(const std::string& address, uint32_t tag = kTag);  // puts its MAC into the table
+  void attach(uint32_t tag = kTag, uint16_t mtu = 1500, uint32_t mask = 0xffffff00);  // 10.0.0.4
+  void know(const std::string& address, uint32_t tag = kTag);                         // puts its MAC into the table
 
   void inside(const Packet& packet);   // a container sends
   void outside(const Packet& packet);  // a host of the VPC sends

@@ -97,9 +97,11 @@ Neighbours::World Agent::world() {
           [this](const neighbour_key& key) {
             neighbour entry{};
             entry.state = kNeighbourPending;
-            // One that is there stays: it is only asked again.
+            // One that is there stays: it is only asked again. A full table refuses, and so does one that has just
+            // gone: the question ends unanswered.
             auto set = pat_->set_neighbour(key, entry, BPF_NOEXIST);
-            if (!set && set.error().errno_value != EEXIST)
+            if (!set && set.error().errno_value != EEXIST && set.error().errno_value != E2BIG &&
+                set.error().kind != Kind::not_found)
               std::fprintf(stderr, "hearth-gateway: %s\n", set.error().describe().c_str());
           },
       .forget =

@@ -148,7 +148,8 @@ std::vector<std::pair<int, const Fd*>> Pat::places(const Tables& tables) const {
           {bpf_map__fd(maps.mappings), &tables.mappings},
           {bpf_map__fd(maps.hosts), &tables.hosts},
           {bpf_map__fd(maps.blocks), &tables.blocks},
-          {bpf_map__fd(maps.free_blocks), &tables.free_blocks}};
+          {bpf_map__fd(maps.free_blocks), &tables.free_blocks},
+          {bpf_map__fd(maps.neighbours), &tables.neighbours}};
 }
 
 Result<> Pat::find_tables() {
@@ -163,6 +164,7 @@ Result<> Pat::find_tables() {
     TRY_ASSIGN(tables.hosts, inner_map(bpf_map__fd(maps.hosts), tag));
     TRY_ASSIGN(tables.blocks, inner_map(bpf_map__fd(maps.blocks), tag));
     TRY_ASSIGN(tables.free_blocks, inner_map(bpf_map__fd(maps.free_blocks), tag));
+    TRY_ASSIGN(tables.neighbours, inner_map(bpf_map__fd(maps.neighbours), tag));
     tables_.emplace(tag, std::move(tables));
   }
   return {};
@@ -178,6 +180,8 @@ Result<Pat::Tables> Pat::make_tables(uint32_t tag) {
              make_map(BPF_MAP_TYPE_HASH, "hosts", sizeof(uint32_t), sizeof(host), kMaxHosts, BPF_F_NO_PREALLOC));
   TRY_ASSIGN(tables.blocks, make_map(BPF_MAP_TYPE_ARRAY, "blocks", sizeof(uint32_t), sizeof(port_block), kBlocks, 0));
   TRY_ASSIGN(tables.free_blocks, make_map(BPF_MAP_TYPE_QUEUE, "free_blocks", 0, sizeof(uint32_t), kBlocks, 0));
+  TRY_ASSIGN(tables.neighbours, make_map(BPF_MAP_TYPE_HASH, "neighbours", sizeof(uint32_t), sizeof(neighbour),
+                                         kMaxNeighbours, BPF_F_NO_PREALLOC));
   TRY(fill_free_blocks(tables.free_blocks.get()));
   for (const auto& [outer, inner] : places(tables)) {
     const int fd = inner->get();
@@ -205,10 +209,6 @@ Result<> Pat::remove(uint32_t tag) {
   if (found == tables_.end()) return {};
   for (const auto& [outer, inner] : places(found->second)) TRY(kernel::map_remove(outer, tag));
   tables_.erase(found);
-  const int neighbours = bpf_map__fd(skeleton_->maps.neighbours);
-  for (const auto& key : kernel::map_keys<neighbour_key>(neighbours)) {
-    if (key.tag == tag) TRY(kernel::map_remove(neighbours, key));
-  }
   return {};
 }
 
@@ -277,27 +277,40 @@ std::vector<uint32_t> Pat::tags() const {
   return tags;
 }
 
+Result<int> Pat::neighbours_of(uint32_t tag) const {
+  const auto found = tables_.find(tag);
+  if (found == tables_.end()) return fail(Kind::not_found, "no attachment " + std::to_string(tag));
+  return found->second.neighbours.get();
+}
+
 Result<> Pat::set_neighbour(const neighbour_key& key, const neighbour& entry, uint64_t flags) {
-  return kernel::map_put(bpf_map__fd(skeleton_->maps.neighbours), key, entry, flags);
+  TRY_ASSIGN(const int table, neighbours_of(key.tag));
+  return kernel::map_put(table, key.address, entry, flags);
 }
 
 Result<neighbour> Pat::get_neighbour(const neighbour_key& key) const {
+  TRY_ASSIGN(const int table, neighbours_of(key.tag));
   neighbour entry{};
-  TRY(kernel::map_get(bpf_map__fd(skeleton_->maps.neighbours), key, entry));
+  TRY(kernel::map_get(table, key.address, entry));
   return entry;
 }
 
 std::vector<neighbour_key> Pat::pending_neighbours() const {
   std::vector<neighbour_key> pending;
-  for (const auto& key : kernel::map_keys<neighbour_key>(bpf_map__fd(skeleton_->maps.neighbours))) {
-    const auto entry = get_neighbour(key);
-    if (entry && entry->state != kNeighbourValid) pending.push_back(key);
+  for (const auto& [tag, tables] : tables_) {
+    for (const auto address : kernel::map_keys<uint32_t>(tables.neighbours.get())) {
+      const neighbour_key key{.tag = tag, .address = address};
+      const auto entry = get_neighbour(key);
+      if (entry && entry->state != kNeighbourValid) pending.push_back(key);
+    }
   }
   return pending;
 }
 
 Result<> Pat::remove_neighbour(const neighbour_key& key) {
-  return kernel::map_remove(bpf_map__fd(skeleton_->maps.neighbours), key);
+  const auto table = neighbours_of(key.tag);
+  if (!table) return {};  // gone with its attachment
+  return kernel::map_remove(*table, key.address);
 }
 
 int Pat::events_map() const { return bpf_map__fd(skeleton_->maps.events); }

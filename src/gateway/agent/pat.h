@@ -60,7 +60,7 @@ class Pat {
 
  private:
   struct Tables {
-    Fd sessions, mappings, hosts, blocks, free_blocks;
+    Fd sessions, mappings, hosts, blocks, free_blocks, neighbours;
   };
   Pat(pat_bpf* skeleton, PatOptions options) : skeleton_(skeleton), options_(std::move(options)) {}
   Result<> attach();
@@ -68,6 +68,7 @@ class Pat {
   uint32_t table_flags() const;
   Result<> find_tables();
   Result<Tables> make_tables(uint32_t tag);
+  Result<int> neighbours_of(uint32_t tag) const;
   std::vector<std::pair<int, const Fd*>> places(const Tables& tables) const;
 
   pat_bpf* skeleton_;

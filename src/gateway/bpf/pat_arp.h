@@ -1,19 +1,21 @@
 // ARP on the trunk: answers for the gateway's addresses, learns who is where.
 //
 // An entry is made (pending) by the first packet that wants it, or by a request for our own address; a reply only ever
-// fills an entry that is there, so that nobody fills the table with answers to questions nobody asked.
+// fills an entry that is there, so that nobody fills the table with answers to questions nobody asked. The collector
+// deletes what no packet has used for a while.
 #pragma once
 
 #include "gateway/bpf/pat_maps.h"
 
 static __always_inline void learn(__u32 tag, __u32 address, const __u8* mac, int make) {
-  struct neighbour_key key = {.tag = tag, .address = address};
+  void* table = bpf_map_lookup_elem(&neighbours, &tag);
+  if (!table) return;
   struct neighbour entry = {.state = kNeighbourValid, .updated = now_ticks()};
   copy_mac(entry.mac, mac);
-  struct neighbour* known = bpf_map_lookup_elem(&neighbours, &key);
+  struct neighbour* known = bpf_map_lookup_elem(table, &address);
   if (!known && !make) return;
   int asked = known && known->state != kNeighbourValid;
-  bpf_map_update_elem(&neighbours, &key, &entry, BPF_ANY);
+  bpf_map_update_elem(table, &address, &entry, BPF_ANY);
   if (asked) report(kEventLearned, tag, address, 0, 0, BPF_RB_FORCE_WAKEUP);
 }
 
@@ -56,8 +58,8 @@ __noinline int handle_arp(struct __sk_buff* skb, __u32 tag, struct attachment* a
 // MAC of the next hop. 0: not known now.
 __noinline int next_hop_mac(__u32 tag, __u32 hop, __u32 now, struct mac* mac) {
   if (!mac) return 0;
-  struct neighbour_key key = {.tag = tag, .address = hop};
-  struct neighbour* entry = bpf_map_lookup_elem(&neighbours, &key);
+  void* table = bpf_map_lookup_elem(&neighbours, &tag);
+  struct neighbour* entry = table ? bpf_map_lookup_elem(table, &hop) : 0;
   if (!entry || entry->state == kNeighbourPending) return 0;
   copy_mac(mac->bytes, entry->mac);
   if (unlikely(elapsed(entry->updated, now) > kNeighbourFreshTicks) &&
@@ -81,13 +83,14 @@ static __always_inline int session_hop_mac(struct session* session, __u32 tag, _
 // The packet waits for its next hop at the agent, who asks. Few packets for each: a flood must not keep the agent from
 // asking. An entry that nobody was told of is taken back, for nobody would ever answer it.
 __noinline int hold_packet(struct __sk_buff* skb, __u32 tag, __u32 hop) {
-  struct neighbour_key key = {.tag = tag, .address = hop};
+  void* table = bpf_map_lookup_elem(&neighbours, &tag);
+  if (!table) DROP(tag, dropped_no_attachment);
   struct neighbour fresh = {.state = kNeighbourPending};
-  int made = !bpf_map_update_elem(&neighbours, &key, &fresh, BPF_NOEXIST);
-  struct neighbour* entry = bpf_map_lookup_elem(&neighbours, &key);
+  int made = !bpf_map_update_elem(table, &hop, &fresh, BPF_NOEXIST);
+  struct neighbour* entry = bpf_map_lookup_elem(table, &hop);
   COUNT(tag, neighbour_misses);
   if (entry && entry->state == kNeighbourPending && __sync_fetch_and_add(&entry->updated, 1) >= kMaxHeldEach)
     DROP(tag, dropped_neighbour_busy);
-  if (report_packet(skb, kEventMiss, tag, hop, 0) && made) bpf_map_delete_elem(&neighbours, &key);
+  if (report_packet(skb, kEventMiss, tag, hop, 0) && made) bpf_map_delete_elem(table, &hop);
   return TC_ACT_SHOT;
 }

@@ -57,6 +57,16 @@ static long collect_mapping(struct bpf_map* map, struct mapping_key* key, struct
   return 0;
 }
 
+// Packets of a neighbour in use have it asked again, and what answers is new. (A pending entry ends with its question.)
+static long collect_neighbour(struct bpf_map* map, __u32* address, struct neighbour* neighbour,
+                              struct collect* collect) {
+  if (neighbour->state == kNeighbourPending) return 0;
+  if (elapsed(neighbour->updated, collect->now) <= kNeighbourUnusedTicks) return 0;
+  __u32 copy = *address;
+  bpf_map_delete_elem(map, &copy);
+  return 0;
+}
+
 SEC("syscall")
 int collect(struct collect_args* args) {
   // Programs of this type have no coarse clock; the fine one is never behind it.
@@ -65,6 +75,8 @@ int collect(struct collect_args* args) {
   if (table) bpf_for_each_map_elem(table, collect_session, &state, 0);
   table = bpf_map_lookup_elem(&mappings, &state.tag);
   if (table) bpf_for_each_map_elem(table, collect_mapping, &state, 0);
+  table = bpf_map_lookup_elem(&neighbours, &state.tag);
+  if (table) bpf_for_each_map_elem(table, collect_neighbour, &state, 0);
   args->sessions = state.alive;
   args->mappings = state.mappings;
   args->deleted = state.deleted;

@@ -32,6 +32,7 @@ const volatile __u32 peer_redirect = 0;  // both are veth: hand over without a q
 INNER_HASH(session_map, kMaxSessions, struct session_key, struct session);
 INNER_HASH(mapping_map, kMaxMappings, struct mapping_key, struct mapping);
 INNER_HASH(host_map, kMaxHosts, __u32, struct host);
+INNER_HASH(neighbour_map, kMaxNeighbours, __u32, struct neighbour);
 struct block_map {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, kBlocks);
@@ -49,6 +50,7 @@ BY_TAG(mappings, mapping_map);
 BY_TAG(hosts, host_map);
 BY_TAG(blocks, block_map);
 BY_TAG(free_blocks, queue_map);
+BY_TAG(neighbours, neighbour_map);
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -56,14 +58,6 @@ struct {
   __type(key, __u32);
   __type(value, struct attachment);
 } attachments SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, kMaxNeighbours);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, struct neighbour_key);
-  __type(value, struct neighbour);
-} neighbours SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -100,11 +100,11 @@ enum {
   kBlockPorts = 64,
   kFirstBlock = 16,  // port 1024
   kBlocks = 1024,
-  kMaxBlocksOfHost = 512,  // port quota of one container: 32,768
-  kMaxHosts = 16384,       // containers with a block, per attachment
-  kMaxSessions = 98304,    // per attachment
-  kMaxMappings = 65536,    // per attachment
-  kMaxNeighbours = 65536,
+  kMaxBlocksOfHost = 512,        // port quota of one container: 32,768
+  kMaxHosts = 16384,             // containers with a block, per attachment
+  kMaxSessions = 98304,          // per attachment
+  kMaxMappings = 65536,          // per attachment
+  kMaxNeighbours = 4096,         // per attachment
   kPortTries = 2 * kBlockPorts,  // each port of a block, and each of the one that it grows by
   kRingTries = 8,
   kOverflowTries = 16,
@@ -219,7 +219,7 @@ struct timeouts {  // ticks
   __u32 hold;  // how long a port of a gone container is kept from its destinations
 };
 
-struct neighbour_key {
+struct neighbour_key {  // names an entry to user space; in its attachment's table the address does
   __u32 tag;
   __u32 address;
 };
@@ -242,7 +242,10 @@ struct budget {  // index: tag; what its containers may still make the agent do 
 };
 HEARTH_ASSERT_SIZE(budget, 16);
 
-enum { kNeighbourFreshTicks = 30 };
+enum {
+  kNeighbourFreshTicks = 30,
+  kNeighbourUnusedTicks = 120,  // one that packets use is asked again long before
+};
 
 // ---- events of the gateway's ring buffer -------------------------------------------------------------------------
 
