@@ -314,17 +314,19 @@ TEST_F(Translation, AFloodToASilentHostIsHeldBack) {
 }
 
 TEST_F(Translation, ScanningASubnetUsesUpOneAttachmentsBudgetOnly) {
+  attach(kTag, 1500, 0xffff0000);
   attach(8);
-  for (int i = 0; i < kMissesEachTick + 50; ++i) {
+  // Three times, so that it is too much however a tick's end divides it.
+  for (int i = 0; i < 3 * kMissesEachTick; ++i) {
     Packet probe;
-    probe.destination = "10.0." + std::to_string(i / 250) + "." + std::to_string(20 + i % 230);
-    probe.destination = i < 230 ? "10.0.0." + std::to_string(20 + i) : probe.destination;
-    probe.destination_port = static_cast<uint16_t>(i);
+    probe.destination = "10.0." + std::to_string(1 + i / 250) + "." + std::to_string(i % 250);
     inside(probe);
   }
   inside(with([](Packet& p) { p.tag = 8, p.destination = "10.0.0.77", p.source_mac = "02:64:00:00:00:02"; }));
+  EXPECT_GT(counters().dropped_over_budget, 0u);
   EXPECT_EQ(counters(8).neighbour_misses, 1u);
   EXPECT_EQ(counters(8).dropped_over_budget, 0u);
+  EXPECT_EQ(counters(8).dropped_ring_full, 0u);
 }
 
 TEST_F(Translation, AVpcFullOfSpeakersUsesUpItsOwnTableOnly) {

@@ -11,7 +11,9 @@ using std::chrono::milliseconds;
 Neighbours::Asked* Neighbours::ask(uint32_t tag, uint32_t address, Time now) {
   const Key key{tag, address};
   if (const auto found = asked_.find(key); found != asked_.end()) return &found->second;
-  if (asked_.size() >= kMaxAsked) return nullptr;
+  const auto share = shares_.find(tag);
+  if (asked_.size() >= kMaxAsked || (share != shares_.end() && share->second.asked >= kMaxAskedOfTag)) return nullptr;
+  ++shares_[tag].asked;
   Asked& asked = asked_[key];
   asked.deadline = now + milliseconds(kResolveMs);
   world_.set_pending(neighbour_key{.tag = tag, .address = address});
@@ -36,11 +38,13 @@ void Neighbours::missed(uint32_t tag, uint32_t address, std::span<const uint8_t>
   // Nobody would ever answer an entry that is not asked for.
   if (asked == nullptr) world_.forget(neighbour_key{.tag = tag, .address = address});
   if (asked != nullptr && packet.empty()) return;
-  if (asked == nullptr || asked->packets.size() >= kMaxHeldEach || held_ >= kMaxHeld) {
+  if (asked == nullptr || asked->packets.size() >= kMaxHeldEach || held_ >= kMaxHeld ||
+      shares_[tag].held >= kMaxHeldOfTag) {
     ++counters_.dropped_full;
     return;
   }
   asked->packets.emplace_back(packet.begin(), packet.end());
+  ++shares_[tag].held;
   ++held_;
 }
 
@@ -60,15 +64,25 @@ void Neighbours::learned(uint32_t tag, uint32_t address) {
   const auto found = asked_.find(key);
   const auto known = world_.look_up(neighbour_key{.tag = tag, .address = address});
   if (found == asked_.end() || !known || known->state == kNeighbourPending) return;
-  const Asked asked = std::move(found->second);
-  asked_.erase(found);
-  answered(key, asked, *known);
+  answered(found, *known);
 }
 
-void Neighbours::answered(const Key& key, const Asked& asked, const neighbour& who) {
+Neighbours::Asked Neighbours::take(Questions::iterator at) {
+  Asked asked = std::move(at->second);
+  const auto share = shares_.find(at->first.first);
+  share->second.held -= asked.packets.size();
   held_ -= asked.packets.size();
+  if (--share->second.asked == 0) shares_.erase(share);
+  return asked;
+}
+
+Neighbours::Questions::iterator Neighbours::answered(Questions::iterator at, const neighbour& who) {
+  const Key key = at->first;
+  const Asked asked = take(at);
+  const auto next = asked_.erase(at);
   for (const auto& packet : asked.packets) send(key, packet, who);
   for (const auto& done : asked.proofs) done(true);
+  return next;
 }
 
 void Neighbours::stale(uint32_t tag, uint32_t address, Time now) { ask(tag, address, now); }
@@ -81,38 +95,30 @@ void Neighbours::prove(uint32_t tag, uint32_t address, Proved done, Time now) {
   asked->proofs.push_back(std::move(done));
 }
 
-void Neighbours::give_up(const Key& key, const Asked& asked) {
-  world_.forget(neighbour_key{.tag = key.first, .address = key.second});
+Neighbours::Questions::iterator Neighbours::give_up(Questions::iterator at) {
+  world_.forget(neighbour_key{.tag = at->first.first, .address = at->first.second});
+  const Asked asked = take(at);
+  const auto next = asked_.erase(at);
   counters_.dropped_unresolved += asked.packets.size();
-  held_ -= asked.packets.size();
   for (const auto& done : asked.proofs) done(false);
+  return next;
 }
 
 void Neighbours::forget_attachment(uint32_t tag) {
-  for (auto at = asked_.begin(); at != asked_.end();) {
-    if (at->first.first != tag) {
-      ++at;
-      continue;
-    }
-    give_up(at->first, at->second);
-    at = asked_.erase(at);
-  }
+  auto at = asked_.lower_bound(Key{tag, 0});
+  while (at != asked_.end() && at->first.first == tag) at = give_up(at);
 }
 
 void Neighbours::expire(Time now) {
   for (auto at = asked_.begin(); at != asked_.end();) {
-    Asked& asked = at->second;
-    if (now >= asked.deadline) {
+    if (now >= at->second.deadline) {
       const auto known = world_.look_up(neighbour_key{.tag = at->first.first, .address = at->first.second});
       // It answered, but a full ring buffer let nobody be told.
-      if (known && known->state == kNeighbourValid)
-        answered(at->first, asked, *known);
-      else
-        give_up(at->first, asked);
-      at = asked_.erase(at);
+      const bool has_answered = known && known->state == kNeighbourValid;
+      at = has_answered ? answered(at, *known) : give_up(at);
       continue;
     }
-    if (now >= asked.next_request) request(at->first, asked, now);
+    if (now >= at->second.next_request) request(at->first, at->second, now);
     ++at;
   }
 }

@@ -5,8 +5,9 @@
 // A known neighbour that was not heard of for a while is asked again while packets still use it; one that stays silent
 // is forgotten.
 //
-// Bounds: kMaxAsked addresses asked at a time, kMaxHeldEach packets for each, kMaxHeld in all. Single-threaded; the
-// caller gives the time and calls expire() when next_deadline() is reached.
+// Bounds: kMaxAsked addresses asked at a time, kMaxAskedOfTag of them for one attachment; kMaxHeldEach packets for
+// each, kMaxHeldOfTag for one attachment, kMaxHeld in all. Single-threaded; the caller gives the time and calls
+// expire() when next_deadline() is reached.
 #pragma once
 
 #include <chrono>
@@ -26,9 +27,11 @@ namespace hearth::gateway {
 class Neighbours {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  static constexpr size_t kMaxAsked = 1024;
+  static constexpr size_t kMaxAsked = 4096;
+  static constexpr size_t kMaxAskedOfTag = 64;
   static constexpr size_t kMaxHeldEach = gateway::kMaxHeldEach;
-  static constexpr size_t kMaxHeld = 1024;
+  static constexpr size_t kMaxHeldOfTag = 128;
+  static constexpr size_t kMaxHeld = 4096;
   static constexpr int kResolveMs = 1000;
 
   // What it needs of the world: the table of the data plane, and a wire.
@@ -74,16 +77,24 @@ class Neighbours {
     std::vector<std::vector<uint8_t>> packets;
     std::vector<Proved> proofs;
   };
+  struct Share {  // of one attachment
+    size_t asked = 0;
+    size_t held = 0;
+  };
   using Key = std::pair<uint32_t, uint32_t>;
+  using Questions = std::map<Key, Asked>;
 
   Asked* ask(uint32_t tag, uint32_t address, Time now);
   void request(const Key& key, Asked& asked, Time now);
   void send(const Key& key, std::span<const uint8_t> packet, const neighbour& to);
-  void answered(const Key& key, const Asked& asked, const neighbour& who);
-  void give_up(const Key& key, const Asked& asked);
+  // Each takes the question out first. The next one.
+  Questions::iterator answered(Questions::iterator at, const neighbour& who);
+  Questions::iterator give_up(Questions::iterator at);
+  Asked take(Questions::iterator at);
 
   World world_;
-  std::map<Key, Asked> asked_;
+  Questions asked_;
+  std::map<uint32_t, Share> shares_;  // of attachments for which something is asked
   size_t held_ = 0;
   Counters counters_;
 };

@@ -83,11 +83,33 @@ TEST_F(NeighboursTest, HoldsNoMoreThanItsLimits) {
   for (size_t i = 0; i < Neighbours::kMaxHeldEach + 3; ++i) neighbours_.missed(1, 7, packet(1), now_);
   EXPECT_EQ(neighbours_.held(), Neighbours::kMaxHeldEach);
   EXPECT_EQ(neighbours_.counters().dropped_full, 3u);
-  for (uint32_t address = 100; address < 100 + 2 * Neighbours::kMaxAsked; ++address)
-    neighbours_.missed(1, address, packet(1), now_);
-  EXPECT_LE(neighbours_.held(), Neighbours::kMaxHeld);
-  EXPECT_EQ(table_.size(), Neighbours::kMaxAsked);
+  for (uint32_t tag = 1; tag <= 2 * Neighbours::kMaxHeld / Neighbours::kMaxHeldOfTag; ++tag) {
+    for (uint32_t i = 0; i < 2 * Neighbours::kMaxHeldOfTag; ++i) neighbours_.missed(tag, 100 + i / 8, packet(1), now_);
+  }
   EXPECT_EQ(neighbours_.held(), Neighbours::kMaxHeld);
+  for (uint32_t tag = 100; tag < 100 + 2 * Neighbours::kMaxAsked; ++tag) neighbours_.missed(tag, 7, packet(1), now_);
+  EXPECT_EQ(neighbours_.counters().requests, Neighbours::kMaxAsked);
+  neighbours_.expire(now_ + milliseconds(Neighbours::kResolveMs));
+  EXPECT_EQ(neighbours_.held(), 0u);
+  EXPECT_FALSE(neighbours_.next_deadline());
+}
+
+TEST_F(NeighboursTest, OneAttachmentAsksAndHoldsOnlyItsShare) {
+  for (uint32_t address = 100; address < 100 + 2 * Neighbours::kMaxAskedOfTag; ++address)
+    neighbours_.missed(1, address, packet(1), now_);
+  EXPECT_EQ(table_.size(), Neighbours::kMaxAskedOfTag);
+  for (int again = 0; again < 3; ++again) {
+    for (uint32_t address = 100; address < 100 + Neighbours::kMaxAskedOfTag; ++address)
+      neighbours_.missed(1, address, packet(1), now_);
+  }
+  EXPECT_EQ(neighbours_.held(), Neighbours::kMaxHeldOfTag);
+  neighbours_.missed(2, 7, packet(1), now_);
+  EXPECT_EQ(neighbours_.held(), Neighbours::kMaxHeldOfTag + 1);
+  EXPECT_TRUE(table_.contains(7));
+  // What was answered makes room.
+  answer(100);
+  neighbours_.missed(1, 1000, packet(1), now_);
+  EXPECT_TRUE(table_.contains(1000));
 }
 
 TEST_F(NeighboursTest, ProvesAtOnceWhatIsKnownAndLaterWhatAnswers) {

@@ -108,10 +108,10 @@ enum {
   kPortTries = 2 * kBlockPorts,  // each port of a block, and each of the one that it grows by
   kRingTries = 8,
   kOverflowTries = 16,
-  kRingBytes = 1 << 20,
+  kRingBytes = 1 << 22,   // some 2,000 packets: what twenty attachments may report in a tick
   kMaxHeldEach = 16,      // packets that may wait for one neighbour
-  kMissesEachTick = 512,  // packets of one attachment that may be handed to the agent
-  kErrorsEachTick = 100,  // ICMP errors to the containers of one attachment
+  kMissesEachTick = 64,   // packets of one attachment that may be handed to the agent
+  kErrorsEachTick = 32,   // ICMP errors to the containers of one attachment
   kMaxHeldPacket = 2048,  // bytes of a packet that may wait for its neighbour
 };
 
