@@ -15,7 +15,7 @@
 
 namespace hearth::gateway {
 
-constexpr uint32_t kControlVersion = 1;
+constexpr uint32_t kControlVersion = 2;
 constexpr size_t kMaxProofs = 256;  // that one gateway works on at a time
 constexpr int kProofMs = 1000;
 

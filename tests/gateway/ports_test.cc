@@ -14,6 +14,7 @@
 namespace hearth::gateway::test {
 namespace {
 
+constexpr int kAllBlocks = kBlocks - kFirstBlock;
 constexpr int kAllPortsOfOne = kMaxBlocksOfHost * kBlockPorts;
 
 class Ports : public Wire {
@@ -38,26 +39,31 @@ class Ports : public Wire {
     }
     return seen;
   }
-  // Two other containers take every block that is free.
-  void take_all_blocks() {
-    Packet other = syn(0);
-    other.source = "100.64.1.1";
-    other.source_mac = "02:64:00:00:00:02";
-    open_many(other, kAllPortsOfOne);
-    other.source = "100.64.1.2";
-    other.source_mac = "02:64:00:00:00:03";
-    open_many(other, static_cast<int>(pat_->free_blocks(kTag)) * kBlockPorts);
-    ASSERT_EQ(pat_->free_blocks(kTag), 0u);
+  // A packet of the n-th of many containers.
+  static Packet of_container(int n, Packet packet) {
+    packet.source = "100.64.2." + std::to_string(n);
+    packet.source_mac = "02:64:00:00:01:" + std::to_string(10 + n);
+    return packet;
   }
-  Fd sessions_table() {
-    const Fd outer(bpf_obj_get((pins_ + "/pat/sessions").c_str()));
+  // Other containers take every block that is free.
+  void take_all_blocks() {
+    for (int n = 0; pat_->free_blocks(kTag) > 0; ++n) {
+      const int left = static_cast<int>(pat_->free_blocks(kTag));
+      const int open = kOpenBlocks - (kAllBlocks - left);
+      ASSERT_LT(n, 40);
+      open_many(of_container(n, syn(0)),
+                std::min(left, std::clamp<int>(open, kDueBlocks, kMaxBlocksOfHost)) * kBlockPorts);
+    }
+  }
+  Fd table_of(const std::string& name) {
+    const Fd outer(bpf_obj_get((pins_ + "/pat/" + name).c_str()));
     const uint32_t tag = kTag;
     uint32_t id = 0;
     EXPECT_EQ(bpf_map_lookup_elem(outer.get(), &tag, &id), 0);
     return Fd(bpf_map_get_fd_by_id(id));
   }
   std::vector<std::pair<session_key, session>> sessions() {
-    const Fd table = sessions_table();
+    const Fd table = table_of("sessions");
     std::vector<std::pair<session_key, session>> all;
     for (const auto& key : kernel::map_keys<session_key>(table.get())) {
       session entry{};
@@ -68,7 +74,7 @@ class Ports : public Wire {
   }
   // Two ticks ahead of now: one may pass before the next packet.
   void use_later(const session_key& key) {
-    const Fd table = sessions_table();
+    const Fd table = table_of("sessions");
     session entry{};
     ASSERT_TRUE(kernel::map_get(table.get(), key, entry));
     entry.used = now_tick() + 2;
@@ -94,18 +100,91 @@ TEST_F(Ports, OneContainerMayUseItsWholeQuotaAndEveryPortIsItsOwn) {
   EXPECT_LT(ascending, 100);
 }
 
-TEST_F(Ports, SixtyFourThousandConnectionsToOneDestinationFromTwoContainers) {
+TEST_F(Ports, SixtyFourThousandConnectionsToOneDestination) {
   load();
   attach();
-  Packet second = syn(0);
-  second.source = "100.64.1.1";
-  second.source_mac = "02:64:00:00:00:02";
-  const auto first_seen = open_many(syn(0), 32'000);
-  const auto second_seen = open_many(second, 32'000);
-  std::set<uint16_t> all(first_seen.begin(), first_seen.end());
-  all.insert(second_seen.begin(), second_seen.end());
-  EXPECT_EQ(all.size(), 64'000u);
+  std::set<uint16_t> all;
+  for (int n = 0; n < kAllBlocks / kDueBlocks; ++n) {
+    const auto seen = open_many(of_container(n, syn(0)), kDueBlocks * kBlockPorts);
+    all.insert(seen.begin(), seen.end());
+  }
+  EXPECT_EQ(all.size(), 64'512u);
   EXPECT_EQ(counters().dropped_ports_exhausted, 0u);
+}
+
+TEST_F(Ports, GreedyContainersLeaveOthersTheirDueOfPorts) {
+  load();
+  attach();
+  ASSERT_EQ(open_many(of_container(1, syn(0)), kAllPortsOfOne).size(), size_t{kAllPortsOfOne});
+  const int left = (kOpenBlocks - kMaxBlocksOfHost) * kBlockPorts;
+  ASSERT_EQ(open_many(of_container(2, syn(0)), left).size(), static_cast<size_t>(left));
+  EXPECT_FALSE(through(of_container(2, syn(40'000))));
+  const auto due = open_many(syn(0), kDueBlocks * kBlockPorts);
+  EXPECT_EQ(due.size(), size_t{kDueBlocks * kBlockPorts});
+  EXPECT_FALSE(through(syn(40'000)));
+  // What a greedy one gave back is open again.
+  ASSERT_TRUE(pat_->release(kTag, htonl(0x64400201), 0x111));
+  ASSERT_TRUE(pat_->collect(kTag));
+  EXPECT_TRUE(through(syn(40'000)));
+}
+
+TEST_F(Ports, GreedyContainersLeaveOthersTheirDueOfSessions) {
+  load();
+  attach();
+  const auto scan = [this](Packet packet, int count) {
+    for (int i = 0; i < count; ++i) {
+      packet.destination =
+          "11." + std::to_string(i / 62'500) + "." + std::to_string(i / 250 % 250) + "." + std::to_string(i % 250);
+      inside(packet);
+    }
+    drain();
+  };
+  scan(of_container(1, Packet{}), kOpenSessions + 10);
+  EXPECT_EQ(counters().sessions_made, uint64_t{kOpenSessions});
+  EXPECT_EQ(counters().dropped_session_quota, 10u);
+  Packet known = of_container(1, Packet{});
+  known.destination = "11.0.0.0";
+  EXPECT_TRUE(through(known));
+  scan(Packet{}, kDueSessions + 10);
+  EXPECT_EQ(counters().sessions_made, uint64_t{kOpenSessions + kDueSessions});
+  EXPECT_EQ(counters().dropped_session_quota, 20u);
+  EXPECT_EQ(counters().dropped_sessions_full, 0u);
+  // What was collected counts no longer.
+  pat_.reset();
+  timeouts limits = default_timeouts();
+  limits.udp = 0;
+  load(limits);
+  wait_ticks(1);
+  for (int pass = 0; pass < 2; ++pass) ASSERT_TRUE(pat_->collect(kTag));
+  scan(of_container(1, Packet{}), kOpenSessions);
+  EXPECT_EQ(counters().sessions_made, uint64_t{2 * kOpenSessions + kDueSessions});
+  EXPECT_EQ(counters().dropped_session_quota, 20u);
+}
+
+TEST_F(Ports, ASessionInPlaceOfAnotherIsCountedOnce) {
+  load();
+  attach();
+  const auto sessions_of = [this](uint32_t address) {
+    host entry{};
+    const Fd table = table_of("hosts");
+    address = htonl(address);
+    EXPECT_TRUE(kernel::map_get(table.get(), address, entry));
+    return entry.sessions;
+  };
+  for (int i = 0; i < kAllPortsOfOne; ++i) {
+    Packet packet = syn(static_cast<uint16_t>(1 + i));
+    inside(packet);
+    packet.tcp_flags = kReset;
+    packet.seq = 5000;
+    inside(packet);
+  }
+  drain();
+  EXPECT_EQ(sessions_of(0x64400100), uint32_t{kAllPortsOfOne});
+  EXPECT_TRUE(through(syn(40'000, "10.0.0.10", 6000)));
+  EXPECT_EQ(counters().ports_reused_by_sequence, 1u);
+  EXPECT_EQ(sessions_of(0x64400100), uint32_t{kAllPortsOfOne});
+  EXPECT_TRUE(through(of_container(1, syn(5))));
+  EXPECT_EQ(sessions_of(0x64400201), 1u);
 }
 
 TEST_F(Ports, ExhaustedPortsAreSharedTowardsOtherDestinationsAndRefusedToTheSame) {

@@ -183,6 +183,7 @@ Result<Pat::Tables> Pat::make_tables(uint32_t tag) {
   TRY_ASSIGN(tables.neighbours, make_map(BPF_MAP_TYPE_HASH, "neighbours", sizeof(uint32_t), sizeof(neighbour),
                                          kMaxNeighbours, BPF_F_NO_PREALLOC));
   TRY(fill_free_blocks(tables.free_blocks.get()));
+  TRY(kernel::map_put(bpf_map__fd(skeleton_->maps.usages), tag, usage{}));
   for (const auto& [outer, inner] : places(tables)) {
     const int fd = inner->get();
     TRY(kernel::map_put(outer, tag, fd));

@@ -14,6 +14,7 @@ struct collect {
   __u32 alive;
   __u32 mappings;
   __u32 deleted;
+  __u32 blocks;
 };
 
 static long collect_session(struct bpf_map* map, struct session_key* key, struct session* session,
@@ -22,9 +23,11 @@ static long collect_session(struct bpf_map* map, struct session_key* key, struct
   if (state & kBusy) return 0;
   if (state & kDead) {
     if (__sync_val_compare_and_swap(&session->state, state, kBusy) != state) return 0;
-    drop_mapping_ref(collect->tag, session, key->protocol, key->port);
+    discount_session(collect->tag, session, key->protocol, key->port);
     struct session_key copy = *key;
-    bpf_map_delete_elem(map, &copy);
+    if (bpf_map_delete_elem(map, &copy)) return 0;
+    struct usage* usage = bpf_map_lookup_elem(&usages, &collect->tag);
+    if (usage) __sync_fetch_and_add(&usage->sessions, -1);
     collect->deleted++;
     return 0;
   }
@@ -57,6 +60,11 @@ static long collect_mapping(struct bpf_map* map, struct mapping_key* key, struct
   return 0;
 }
 
+static long collect_block(struct bpf_map* map, __u32* index, struct port_block* block, struct collect* collect) {
+  collect->blocks += block->generation != 0;
+  return 0;
+}
+
 // Packets of a neighbour in use have it asked again, and what answers is new. (A pending entry ends with its question.)
 static long collect_neighbour(struct bpf_map* map, __u32* address, struct neighbour* neighbour,
                               struct collect* collect) {
@@ -75,6 +83,10 @@ int collect(struct collect_args* args) {
   if (table) bpf_for_each_map_elem(table, collect_session, &state, 0);
   table = bpf_map_lookup_elem(&mappings, &state.tag);
   if (table) bpf_for_each_map_elem(table, collect_mapping, &state, 0);
+  table = bpf_map_lookup_elem(&blocks, &state.tag);
+  if (table) bpf_for_each_map_elem(table, collect_block, &state, 0);
+  struct usage* usage = bpf_map_lookup_elem(&usages, &state.tag);
+  if (usage) usage->blocks = state.blocks;
   table = bpf_map_lookup_elem(&neighbours, &state.tag);
   if (table) bpf_for_each_map_elem(table, collect_neighbour, &state, 0);
   args->sessions = state.alive;

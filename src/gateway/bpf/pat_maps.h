@@ -74,6 +74,13 @@ struct {
 } budgets SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, kTags);
+  __type(key, __u32);
+  __type(value, struct usage);
+} usages SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, kRingBytes);
 } events SEC(".maps");

@@ -29,9 +29,17 @@ static __always_inline int expired(__u32 state, __u8 protocol, __u32 used, __u32
   return elapsed(used, now) > limit;
 }
 
-// The mapping behind a session that ends has one session less.
-__noinline int drop_mapping_ref(__u32 tag, struct session* session, __u8 protocol, __u16 port) {
+static __always_inline struct host* host_with(__u32 tag, __u32 address, __u32 generation) {
+  void* table = bpf_map_lookup_elem(&hosts, &tag);
+  struct host* host = table ? bpf_map_lookup_elem(table, &address) : 0;
+  return host && host->generation == generation ? host : 0;
+}
+
+// The container and the mapping behind a session that ends have one session less.
+__noinline int discount_session(__u32 tag, struct session* session, __u8 protocol, __u16 port) {
   if (!session) return 0;
+  struct host* host = host_with(tag, session->address, session->generation);
+  if (host) __sync_fetch_and_add(&host->sessions, -1);
   struct mapping_key key = {.address = session->address, .port = session->port, .protocol = protocol};
   void* table = bpf_map_lookup_elem(&mappings, &tag);
   if (!table) return 0;
@@ -61,9 +69,11 @@ static __always_inline int is_mine(const struct flow* flow, const struct session
          session->port == flow->inside.port;
 }
 
-// Makes `flow->outside` a session of `flow->inside`.
+// Makes `flow->outside` a session of `flow->inside`. (Processors that look together may exceed a limit by one each.)
 __noinline int claim_session(struct flow* flow, int must) {
   if (!flow) return kFull;
+  struct host* host = host_with(flow->tag, flow->inside.address, flow->generation);
+  if (!host) return kFull;
   struct session fresh = {.state = kAlive | flow->state,
                           .generation = flow->generation,
                           .address = flow->inside.address,
@@ -72,13 +82,23 @@ __noinline int claim_session(struct flow* flow, int must) {
   __u32 tag = flow->tag;
   void* table = bpf_map_lookup_elem(&sessions, &tag);
   if (!table) return kFull;
-  if (!bpf_map_update_elem(table, &flow->outside, &fresh, BPF_NOEXIST)) {
+  struct usage* usage = bpf_map_lookup_elem(&usages, &tag);
+  if (!usage) return kFull;
+  int in_quota = host->sessions < kDueSessions || usage->sessions < kOpenSessions;
+  if (in_quota && !bpf_map_update_elem(table, &flow->outside, &fresh, BPF_NOEXIST)) {
+    __sync_fetch_and_add(&host->sessions, 1);
+    __sync_fetch_and_add(&usage->sessions, 1);
     COUNT(tag, sessions_made);
     return kClaimed;
   }
   struct session* session = bpf_map_lookup_elem(table, &flow->outside);
-  if (!session) {
+  if (!session && in_quota) {
     COUNT(tag, dropped_sessions_full);
+    return kFull;
+  }
+  // Over its quota a container may have sessions in place of others of its own.
+  if (!session || (!in_quota && session->address != flow->inside.address)) {
+    COUNT(tag, dropped_session_quota);
     return kFull;
   }
   __u32 state = session->state;
@@ -91,13 +111,14 @@ __noinline int claim_session(struct flow* flow, int must) {
   }
   if (!may_take(flow, session, state, must)) return kTaken;
   if (__sync_val_compare_and_swap(&session->state, state, kBusy) != state) return kTaken;
-  drop_mapping_ref(tag, session, flow->outside.protocol, flow->outside.port);
+  discount_session(tag, session, flow->outside.protocol, flow->outside.port);
   session->generation = fresh.generation;
   session->address = fresh.address;
   session->port = fresh.port;
   session->used = fresh.used;
   session->final_seq = 0;
   __sync_lock_test_and_set(&session->state, fresh.state);
+  __sync_fetch_and_add(&host->sessions, 1);
   COUNT(tag, sessions_made);
   return kClaimed;
 }
@@ -107,8 +128,11 @@ __noinline int add_block(struct flow* flow, struct host* host) {
   if (!flow || !host) return 0;
   __u32 tag = flow->tag, index = 0;
   void* queue = bpf_map_lookup_elem(&free_blocks, &tag);
-  if (!queue || host->count >= kMaxBlocksOfHost) return 0;
+  struct usage* usage = bpf_map_lookup_elem(&usages, &tag);
+  if (!queue || !usage || host->count >= kMaxBlocksOfHost) return 0;
+  if (host->count >= kDueBlocks && usage->blocks >= kOpenBlocks) return 0;
   if (bpf_map_pop_elem(queue, &index)) return 0;
+  __sync_fetch_and_add(&usage->blocks, 1);
   struct port_block* block = block_at(tag, index);
   if (!block) return 0;
   block->used[kTcp] = 0;
@@ -249,8 +273,10 @@ __noinline int abandon_session(struct flow* flow) {
   __u32 tag = flow->tag;
   void* table = bpf_map_lookup_elem(&sessions, &tag);
   struct session* session = table ? bpf_map_lookup_elem(table, &flow->outside) : 0;
-  // Dead and of no generation: the collector deletes it and no mapping loses a session by it.
+  // Dead and of no generation: the collector deletes it, and nothing is discounted by it.
   if (session && is_mine(flow, session)) {
+    struct host* host = host_with(tag, session->address, session->generation);
+    if (host) __sync_fetch_and_add(&host->sessions, -1);
     session->generation = 0;
     __sync_lock_test_and_set(&session->state, kDead);
   }

@@ -100,7 +100,12 @@ enum {
   kBlockPorts = 64,
   kFirstBlock = 16,  // port 1024
   kBlocks = 1024,
-  kMaxBlocksOfHost = 512,        // port quota of one container: 32,768
+  // A container has its due for sure; beyond it only while this much of the attachment's is not given yet.
+  kDueBlocks = 16,  // 1,024 ports
+  kDueSessions = 2048,
+  kOpenBlocks = 756,
+  kOpenSessions = 73728,
+  kMaxBlocksOfHost = 512,        // 32,768 ports
   kMaxHosts = 16384,             // containers with a block, per attachment
   kMaxSessions = 98304,          // per attachment
   kMaxMappings = 65536,          // per attachment
@@ -145,13 +150,19 @@ struct port_block {  // index: external port / kBlockPorts
 };
 HEARTH_ASSERT_SIZE(port_block, 64);
 
-struct host {  // key: address of a container; its ring of blocks
+struct host {  // key: address of a container; its ring of blocks, and how many sessions it has
   __u32 generation;
   __u32 current;
   __u32 count;
-  __u32 pad;
+  __u32 sessions;
 };
 HEARTH_ASSERT_SIZE(host, 16);
+
+struct usage {   // index: tag; over all containers
+  __u32 blocks;  // set right by each pass of the collector: user space takes blocks back
+  __u32 sessions;
+};
+HEARTH_ASSERT_SIZE(usage, 8);
 
 struct mapping_key {
   __u32 address;
@@ -320,6 +331,7 @@ HEARTH_ASSERT_SIZE(collect_args, 16);
   X(dropped_ttl)                   \
   X(dropped_ports_exhausted)       \
   X(dropped_sessions_full)         \
+  X(dropped_session_quota)         \
   X(dropped_race)                  \
   X(dropped_neighbour_large)       \
   X(dropped_neighbour_busy)        \
