@@ -28,7 +28,7 @@ TEST(Control, WhatIsNotOfThisPageIsRefused) {
     change(request);
     return !decode_control_request(encode(request));
   };
-  EXPECT_TRUE(refused([](ControlRequest& r) { r.version = 2; }));
+  EXPECT_TRUE(refused([](ControlRequest& r) { r.version = kControlVersion + 1; }));
   EXPECT_TRUE(refused([](ControlRequest& r) { r.op = static_cast<ControlOp>(0); }));
   EXPECT_TRUE(refused([](ControlRequest& r) { r.op = static_cast<ControlOp>(99); }));
   EXPECT_TRUE(refused([](ControlRequest& r) { r.tag = 0; }));
