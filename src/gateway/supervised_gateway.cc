@@ -14,6 +14,12 @@ namespace hearth::gateway {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+namespace {
+
+constexpr int kEndMs = 1000;  // of a process that has let go of its lock
+
+}  // namespace
+
 Result<std::unique_ptr<SupervisedGateway>> SupervisedGateway::open(GatewayPlace place, std::unique_ptr<Driver> driver,
                                                                    GatewayLog::Sink said) {
   TRY(driver->prepare(place));
@@ -30,35 +36,60 @@ Result<> SupervisedGateway::connect() {
   if (found) {
     running_ = std::move(*found);
   } else {
+    // The last one is not there any more, so it is ending.
+    reap(kEndMs);
     TRY_ASSIGN(running_, driver_->start(place_));
   }
   started_ = steady_clock::now();
-  for (const auto& [tag, at] : attachments_) {
-    ControlRequest request{.op = ControlOp::set_attachment, .tag = tag, .at = at};
-    request.sequence = 0;  // nobody waits for this one
-    transmit(request);
-  }
-  for (const auto& [sequence, waiting] : unanswered_) transmit(waiting.request);
+  // Sequence 0: nobody waits for these. The first answer shows that it lives.
+  unsent_.push_back({.op = ControlOp::hello, .sequence = 0, .at = {}});
+  for (const auto& [tag, at] : attachments_)
+    unsent_.push_back({.op = ControlOp::set_attachment, .sequence = 0, .tag = tag, .at = at});
+  for (const auto& [sequence, waiting] : unanswered_) unsent_.push_back(waiting.request);
+  transmit();
   return {};
 }
 
-void SupervisedGateway::reconnect() {
-  running_ = {};
+// One that answered and ran for a while is started again at once; one that dies at birth, ever more slowly.
+void SupervisedGateway::lose_connection() {
+  running_.control.reset();
+  unsent_.clear();
+  under_way_ = 0;
   const auto now = steady_clock::now();
-  if (now < retry_at_) return;
-  // One that ran for a while is started at once; one that dies at birth, ever more slowly.
-  if (now - started_ > std::chrono::seconds(1)) backoff_ms_ = 0;
-  ++restarts_;
-  if (connect()) return;
-  backoff_ms_ = std::min(std::max(2 * backoff_ms_, 50), kMaxBackoffMs);
+  const bool has_lived = has_answered_ && now - started_ > std::chrono::seconds(1);
+  has_answered_ = false;
+  backoff_ms_ = has_lived ? 0 : std::min(std::max(2 * backoff_ms_, kFirstBackoffMs), kMaxBackoffMs);
   retry_at_ = now + milliseconds(backoff_ms_);
 }
 
-void SupervisedGateway::transmit(const ControlRequest& request) {
-  if (!running_.control.valid()) return;
-  // The connection holds hundreds of requests; a gateway that does not take them is waited for, a dead one is started
-  // again by dispatch() and told everything again.
-  if (!kernel::send_datagram(running_.control.get(), encode(request), {}, 0)) running_.control.reset();
+// Our child, when it has ended; one of an earlier warden is somebody else's.
+void SupervisedGateway::reap(int wait_ms) {
+  pollfd process{running_.pidfd.get(), POLLIN, 0};
+  if (!running_.pidfd.valid() || poll(&process, 1, wait_ms) != 1) return;
+  [[maybe_unused]] auto reaped = kernel::reap(running_.pidfd.get());
+  running_.pidfd.reset();
+  if (running_.control.valid()) lose_connection();
+}
+
+void SupervisedGateway::reconnect() {
+  if (steady_clock::now() < retry_at_) return;
+  ++restarts_;
+  if (!connect()) lose_connection();
+}
+
+void SupervisedGateway::transmit() {
+  while (running_.control.valid() && under_way_ < kWindow && !unsent_.empty()) {
+    const ControlRequest& next = unsent_.front();
+    // One whose time was over before its turn is answered already.
+    if (next.sequence == 0 || unanswered_.contains(next.sequence)) {
+      const auto sent = kernel::send_datagram(running_.control.get(), encode(next), {}, MSG_DONTWAIT);
+      // Room comes with the answers to what fills it.
+      if (!sent && sent.error().errno_value == EAGAIN) return;
+      if (!sent) return lose_connection();
+      ++under_way_;
+    }
+    unsent_.pop_front();
+  }
 }
 
 void SupervisedGateway::set_attachment(uint32_t tag, const attachment& at, Answer answer) {
@@ -78,7 +109,10 @@ void SupervisedGateway::send(ControlRequest request, Answer answer, int timeout_
   std::optional<Time> deadline;
   if (timeout_ms > 0) deadline = steady_clock::now() + milliseconds(timeout_ms);
   unanswered_[request.sequence] = {request, std::move(answer), deadline};
-  transmit(request);
+  // Without a connection it goes out with all that is unanswered when there is one.
+  if (!running_.control.valid()) return;
+  unsent_.push_back(request);
+  transmit();
 }
 
 Result<ControlReply> SupervisedGateway::call(ControlRequest request, int timeout_ms) {
@@ -98,7 +132,10 @@ void SupervisedGateway::receive() {
     auto datagram = kernel::receive_datagram(running_.control.get(), sizeof(ControlReply), 0, MSG_DONTWAIT);
     if (!datagram && datagram.error().errno_value == EAGAIN) return;
     auto reply = datagram ? decode_control_reply(datagram->bytes) : std::unexpected(datagram.error());
-    if (!reply) return running_.control.reset();
+    if (!reply) return lose_connection();
+    has_answered_ = true;
+    if (under_way_ > 0) --under_way_;
+    transmit();
     const auto found = unanswered_.find(reply->sequence);
     if (found == unanswered_.end()) continue;
     const Answer answer = std::move(found->second.answer);
@@ -120,14 +157,7 @@ void SupervisedGateway::expire(Time now) {
 void SupervisedGateway::dispatch() {
   log_.read(steady_clock::now());
   receive();
-  if (running_.pidfd.valid()) {
-    auto ended = kernel::has_ended(running_.pidfd.get());
-    if (ended && *ended) {
-      // Reaps it when it is our child; one of an earlier warden is somebody else's.
-      [[maybe_unused]] auto reaped = kernel::reap(running_.pidfd.get());
-      running_ = {};
-    }
-  }
+  reap(0);
   if (!running_.control.valid()) reconnect();
   expire(steady_clock::now());
 }

@@ -1,10 +1,14 @@
 // SupervisedGateway: one gateway and the connection to it. It is started again when it dies, and told again what it
 // should be: attachments and every request that it had not answered.
 //
+// Never blocks on a gateway that does not read, but for call(): kWindow requests are under way on a connection, the
+// rest go out as answers come.
+//
 // Single-threaded; the owner polls poll_fds() and calls dispatch(). Answers run from dispatch() or call().
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,7 +25,9 @@ class SupervisedGateway {
   using Time = std::chrono::steady_clock::time_point;
   using Answer = std::function<void(Result<ControlReply>)>;
   static constexpr size_t kMaxUnanswered = 65536;
+  static constexpr size_t kWindow = 100;
   static constexpr int kReadyMs = 10'000;
+  static constexpr int kFirstBackoffMs = 50;
   static constexpr int kMaxBackoffMs = 5000;
 
   // Prepares, finds or starts it, and waits until it serves. `said` gets what it says on its standard error.
@@ -54,14 +60,19 @@ class SupervisedGateway {
       : place_(std::move(place)), driver_(std::move(driver)), log_(std::move(log)) {}
   Result<> connect();
   void reconnect();
-  void transmit(const ControlRequest& request);
+  void lose_connection();
+  void reap(int wait_ms);
+  void transmit();
   void receive();
   void expire(Time now);
 
   GatewayPlace place_;
   std::unique_ptr<Driver> driver_;
   GatewayLog log_;
-  RunningGateway running_;
+  RunningGateway running_;                     // the connection alone is gone first when it dies
+  std::deque<ControlRequest> unsent_;          // on this connection
+  size_t under_way_ = 0;                       // sent on this connection and not answered
+  bool has_answered_ = false;                  // on this connection
   std::map<uint32_t, Unanswered> unanswered_;  // by sequence number, in order of sending
   std::map<uint32_t, attachment> attachments_;
   uint32_t sequence_ = 0;

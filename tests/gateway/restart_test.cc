@@ -111,6 +111,23 @@ TEST_F(Restart, ANewWardenFindsGatewayAttachmentsPoliciesAndSlots) {
   ASSERT_TRUE(net().release_slot(std::move(*adopted)));
 }
 
+TEST_F(Restart, AnAgentThatIsStoppedHoldsUpNobody) {
+  const Tenant red = make_tenant("red");
+  const Slot slot = make_slot();
+  const pid_t agent = agent_pid();
+  ASSERT_EQ(kill(agent, SIGSTOP), 0);
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+    ASSERT_TRUE(net().unbind(slot));
+  }
+  ASSERT_EQ(kill(agent, SIGCONT), 0);
+  EXPECT_TRUE(attach(red).proven);
+  const Slot next = make_slot();
+  ASSERT_TRUE(net().bind(next, red.attachment, ""));
+  EXPECT_EQ(greeting(next.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+  EXPECT_EQ(agent_pid(), agent);
+}
+
 TEST_F(Restart, AWardenThatDiedWithTheAgentIsNoMatter) {
   const Tenant red = make_tenant("red");
   const Slot slot = make_slot();

@@ -174,6 +174,8 @@ void Agent::answer_with_icmp(const event& head, std::span<const uint8_t> packet)
 // ---- control ----------------------------------------------------------------------------------------------------
 
 void Agent::serve_control() {
+  send_replies();
+  if (!unsent_.empty()) return;
   auto datagram = kernel::receive_datagram(connection_.get(), sizeof(ControlRequest), 0, MSG_DONTWAIT);
   if (!datagram && datagram.error().errno_value == EAGAIN) return;
   if (!datagram || datagram->bytes.empty()) return connection_.reset();
@@ -248,8 +250,18 @@ ControlReply Agent::stats(uint32_t tag) {
 
 void Agent::reply(ControlReply answer) {
   if (!connection_.valid()) return;
-  // The warden reads what it asked for; one that does not is not served any longer.
-  if (!kernel::send_datagram(connection_.get(), encode(answer), {}, MSG_DONTWAIT)) connection_.reset();
+  unsent_.push_back(encode(answer));
+  send_replies();
+}
+
+void Agent::send_replies() {
+  while (connection_.valid() && !unsent_.empty()) {
+    const auto sent = kernel::send_datagram(connection_.get(), unsent_.front(), {}, MSG_DONTWAIT);
+    if (!sent && sent.error().errno_value == EAGAIN) return;
+    if (!sent) connection_.reset();
+    unsent_.pop_front();
+  }
+  if (!connection_.valid()) unsent_.clear();
 }
 
 // ---- loop -------------------------------------------------------------------------------------------------------
@@ -270,8 +282,9 @@ int Agent::poll_ms() const {
 
 Result<> Agent::run() {
   for (;;) {
+    const short wanted = unsent_.empty() ? POLLIN : POLLOUT;
     pollfd polled[3] = {
-        {ring_buffer__epoll_fd(ring_), POLLIN, 0}, {listener_.get(), POLLIN, 0}, {connection_.get(), POLLIN, 0}};
+        {ring_buffer__epoll_fd(ring_), POLLIN, 0}, {listener_.get(), POLLIN, 0}, {connection_.get(), wanted, 0}};
     if (poll(polled, 3, poll_ms()) < 0 && errno != EINTR) return fail_errno("poll");
     // Always: some events wake nobody.
     ring_buffer__consume(ring_);
@@ -279,6 +292,7 @@ Result<> Agent::run() {
     if (polled[1].revents != 0) {
       if (auto accepted = kernel::accept_connection(listener_.get())) {
         connection_ = std::move(*accepted);
+        unsent_.clear();
         ++connection_number_;
       }
     }

@@ -50,6 +50,7 @@ class Agent {
   Result<ControlReply> carry_out(const ControlRequest& request);
   ControlReply stats(uint32_t tag);
   void reply(ControlReply reply);
+  void send_replies();
 
   static int on_event(void* self, void* data, size_t size);
   void handle_event(const event& head, std::span<const uint8_t> packet);
@@ -64,6 +65,7 @@ class Agent {
   Fd wire_;  // packet socket, sends only
   Fd listener_;
   Fd connection_;
+  std::deque<std::string> unsent_;  // replies that it had no room for; while there are any, no request is read
   ring_buffer* ring_ = nullptr;
   Neighbours neighbours_;
   Neighbours::Time next_collect_;
