@@ -52,7 +52,8 @@ Result<int> list_functions(Context& context) {
 
 std::string describe_function(const json::value& answer) {
   std::vector<std::pair<std::string, std::string>> pairs;
-  const json::value* configuration = answer.get_object().if_contains("Configuration");
+  const json::object* members = answer.if_object();
+  const json::value* configuration = members == nullptr ? nullptr : members->if_contains("Configuration");
   if (configuration != nullptr && configuration->is_object()) {
     for (const auto& member : configuration->get_object()) {
       pairs.emplace_back(std::string(member.key()), cell(member.value()));

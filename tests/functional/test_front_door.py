@@ -1,4 +1,5 @@
 """Clients that behave badly on the wire: they get an answer or an end, and nobody else notices."""
+import base64
 import datetime
 import http.client
 import json
@@ -10,6 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from conftest import zip_of
 from instance import wait_until
 
 ECHO = "import time\ndef handler(event, context):\n    time.sleep(event.get('s', 0))\n    return event\n"
@@ -157,3 +159,17 @@ def test_a_body_that_was_changed_on_the_way(hearth, make_function):
         reply, body = answer(connection)
     assert reply.status == 403, body
     assert reply.getheader("x-amzn-errortype") == "InvalidSignatureException"
+
+
+def test_members_of_other_operations_neither_crash_nor_count(hearth, lambda_client, make_function):
+    """No client library would send them: a signed request by hand."""
+    name = make_function(ECHO)
+    code = base64.b64encode(zip_of({"app.py": ECHO})).decode()
+    for path, body in (("configuration", {"Architectures": 1}), ("code", {"ZipFile": code, "VpcConfig": {"SubnetIds": 1}}),
+                       ("code", {"ZipFile": code, "Timeout": -1, "MemorySize": 1 << 63})):
+        with connect(hearth) as connection:
+            connection.sendall(signed(hearth, "PUT", f"/2015-03-31/functions/{name}/{path}", json.dumps(body).encode()))
+            reply, text = answer(connection)
+        assert reply.status == 200, text
+        lambda_client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+    assert lambda_client.get_function_configuration(FunctionName=name)["Timeout"] == 10

@@ -34,6 +34,9 @@ TEST_F(AccountCallsTest, a_reservation_leaves_the_others_their_minimum) {
       "400 InvalidParameterValueException Specified ReservedConcurrentExecutions for function decreases account's "
       "UnreservedConcurrentExecution below its minimum value of [100].");
   EXPECT_EQ(reserve("hello", -1).status, 400);
+  EXPECT_EQ(verdict(send("PUT", "/2017-10-31/functions/hello/concurrency",
+                         R"({"ReservedConcurrentExecutions":18446744073709551615})")),
+            "400 SerializationException 'reservedConcurrentExecutions' must be an integer");
   auto settings = parsed(send("GET", "/2016-08-19/account-settings/"));
   EXPECT_EQ(settings.at("AccountLimit").at("ConcurrentExecutions"), 1000);
   EXPECT_EQ(settings.at("AccountLimit").at("UnreservedConcurrentExecutions"), 100);

@@ -14,7 +14,7 @@ Arn arn_form(const Request& request) { return request.ref.qualifier.empty() ? Ar
 
 bool flag(const json::object& body, std::string_view name) {
   const json::value* value = body.if_contains(view(name));
-  return value != nullptr && value->is_bool() && value->get_bool();
+  return value != nullptr && value->is_bool() && value->as_bool();
 }
 
 size_t page_size(const Call& call) {

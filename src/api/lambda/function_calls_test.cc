@@ -286,6 +286,26 @@ TEST_F(LambdaTest, one_update_at_a_time) {
       "the following state: Pending");
 }
 
+// Members of other operations' shapes, which no constraint of this one covers.
+TEST_F(LambdaTest, an_update_takes_members_of_its_own_shape_only) {
+  make("hello");
+  EXPECT_EQ(verdict(send("PUT", path("hello", "/configuration"), R"({"Architectures":1,"Tags":7,"Publish":true})")),
+            "ok");
+  for (const char* member : {R"("VpcConfig":{"SubnetIds":1})", R"("Timeout":-1)", R"("MemorySize":"much")",
+                             R"("Environment":{"Variables":{"A":1}})", R"("EphemeralStorage":{"Size":[]})",
+                             R"("Handler":"another.one")", R"("Layers":3)", R"("LoggingConfig":{"LogGroup":{}})"}) {
+    std::string body = R"({"ZipFile":")" + base64_encode("PK other") + R"(",)" + member + "}";
+    EXPECT_EQ(verdict(send("PUT", path("hello", "/code"), body)), "ok") << member;
+  }
+  auto answer = parsed(send("GET", path("hello", "/configuration")));
+  EXPECT_EQ(answer["Timeout"], 3);
+  EXPECT_EQ(answer["MemorySize"], 128);
+  EXPECT_EQ(answer["Handler"], "app.handler");
+  EXPECT_EQ(answer["Architectures"], json::value(json::array{"x86_64"}));
+  EXPECT_FALSE(answer.contains("Environment"));
+  EXPECT_FALSE(answer.contains("VpcConfig"));
+}
+
 TEST_F(LambdaTest, code_is_replaced_or_tried) {
   make("hello");
   auto body = [](bool dry) {

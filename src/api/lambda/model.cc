@@ -221,6 +221,12 @@ Outcome<> Model::check(const Operation& operation, const Call& call, std::string
 
 void Model::check_structure(const Shape& shape, json::object& object, const std::string& path,
                             Findings& findings) const {
+  auto known = [&](json::string_view name) {
+    return std::ranges::any_of(shape.members, [&](const Shape::Member& member) {
+      return member.location.empty() && json::string_view(member.name) == name;
+    });
+  };
+  for (auto at = object.begin(); at != object.end();) at = known(at->key()) ? at + 1 : object.erase(at);
   for (const Shape::Member& member : shape.members) {
     if (!member.location.empty()) continue;
     auto found = object.find(json::string_view(member.name));
@@ -300,7 +306,8 @@ void Model::check_value(const Shape& shape, json::value& value, const std::strin
     }
   } else {
     bool whole = shape.type == "integer" || shape.type == "long";
-    if (!value.is_number() || (whole && value.is_double())) return wrong(whole ? "an integer" : "a number");
+    bool fits = whole ? value.is_int64() : value.is_number();  // a uint64 is over what an int64 holds
+    if (!fits) return wrong(whole ? "an integer" : "a number");
     check_number(shape, value, path, findings);
   }
 }

@@ -1,9 +1,9 @@
 // Model: the Lambda API as its machine-readable model has it: operations, error shapes, and what inputs must satisfy.
 //
 // The data is generated (model_data.inc). check() words violations as the service does ("1 validation error detected:
-// Value '0' at 'timeout' failed to satisfy constraint: …"). Unknown members are left alone, as on AWS.
-// Immutable once made; regular expressions are compiled at construction.
-// https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
+// Value '0' at 'timeout' failed to satisfy constraint: …"). Members that an operation does not know are taken out, so
+// that what is left of a body has passed: AWS ignores them too. Immutable once made; regular expressions are compiled
+// at construction. https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
 #pragma once
 
 #include <boost/regex.hpp>
@@ -56,7 +56,8 @@ class Model {
   ~Model();
 
   // Members of `call`'s body, path (`label`), query and headers against the operation's input shape. Members that are
-  // null are taken out of `body`. A member of another type is a SerializationException, all else a ValidationException.
+  // null, and those that the shape has not, are taken out of `body` at every depth. A member of another type is a
+  // SerializationException, all else a ValidationException.
   Outcome<> check(const Operation& operation, const Call& call, std::string_view label, json::object& body) const;
 
   // Names that a function's Runtime may have on AWS. check() lets any other pass: it is the caller's to judge.

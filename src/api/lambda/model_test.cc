@@ -154,6 +154,8 @@ TEST_F(LambdaTest, violations_are_worded_as_the_service_does) {
             one.substr(0, one.size() - 1) + " at 'architectures' " + failed + "have length greater than or equal to 1");
   EXPECT_EQ(with("Environment", json::object{{"Variables", json::object{{"1X", "v"}}}}).substr(0, 24),
             "400 ValidationException ");
+  EXPECT_EQ(with("MemorySize", uint64_t{18446744073709551615U}),
+            "400 SerializationException 'memorySize' must be an integer");
   EXPECT_EQ(with("MemorySize", "large"), "400 SerializationException 'memorySize' must be an integer");
   EXPECT_EQ(with("VpcConfig", json::array{}), "400 SerializationException 'vpcConfig' must be an object");
   EXPECT_EQ(with("Description", nullptr), "ok");  // null is as good as absent

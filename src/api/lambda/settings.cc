@@ -10,7 +10,11 @@ namespace hearth::api::lambda {
 namespace {
 
 json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
-std::string text_of(const json::value& value) { return {value.get_string().data(), value.get_string().size()}; }
+// "" of what is not a string.
+std::string text_of(const json::value& value) {
+  const json::string* text = value.if_string();
+  return text == nullptr ? "" : std::string(text->data(), text->size());
+}
 
 constexpr std::string_view kReservedVariables[] = {
     "_HANDLER",
@@ -41,7 +45,7 @@ constexpr std::string_view kArchitecture = "x86_64";
 
 const json::object* object_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(view(name));
-  return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
+  return value == nullptr ? nullptr : value->if_object();
 }
 
 std::optional<std::string> optional_text(const json::object& object, std::string_view name) {
@@ -52,23 +56,27 @@ std::optional<std::string> optional_text(const json::object& object, std::string
 
 std::optional<int64_t> optional_integer(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(view(name));
-  if (value == nullptr) return std::nullopt;
-  return value->to_number<int64_t>();
+  const int64_t* number = value == nullptr ? nullptr : value->if_int64();
+  if (number == nullptr) return std::nullopt;
+  return *number;
 }
 
 std::vector<std::string> texts(const json::object& object, std::string_view name) {
   std::vector<std::string> all;
   const json::value* value = object.if_contains(view(name));
-  if (value == nullptr) return all;
-  for (const json::value& item : value->get_array()) all.push_back(text_of(item));
+  const json::array* items = value == nullptr ? nullptr : value->if_array();
+  if (items == nullptr) return all;
+  for (const json::value& item : *items) all.push_back(text_of(item));
   return all;
 }
 
 bool is_empty(const json::value& value) {
-  if (value.is_string()) return value.get_string().empty();
-  if (value.is_array()) return value.get_array().empty();
-  if (!value.is_object()) return value.is_bool() && !value.get_bool();
-  return std::ranges::all_of(value.get_object(), [](const auto& member) { return is_empty(member.value()); });
+  if (const auto* text = value.if_string()) return text->empty();
+  if (const auto* items = value.if_array()) return items->empty();
+  if (const auto* yes = value.if_bool()) return !*yes;
+  const auto* members = value.if_object();
+  return members != nullptr &&
+         std::ranges::all_of(*members, [](const auto& member) { return is_empty(member.value()); });
 }
 
 // Members without effect here must not look as if they had one.
@@ -106,10 +114,11 @@ Outcome<std::vector<std::pair<std::string, std::string>>> read_environment(const
   std::string reserved;
   for (const auto& member : *members) {
     std::string name(member.key().data(), member.key().size());
-    size += name.size() + member.value().get_string().size();
+    std::string value = text_of(member.value());
+    size += name.size() + value.size();
     bool taken = std::ranges::find(kReservedVariables, std::string_view(name)) != std::end(kReservedVariables);
     if (taken) reserved += (reserved.empty() ? "" : ", ") + name;
-    variables.emplace_back(std::move(name), text_of(member.value()));
+    variables.emplace_back(std::move(name), std::move(value));
   }
   if (!reserved.empty()) {
     return invalid_parameter(

@@ -1,6 +1,6 @@
 // Settings: a function's configuration between the client's JSON and our record, both ways.
 //
-// read_settings() takes members that are there, in CreateFunction's and UpdateFunctionConfiguration's shape, checks
+// read_settings() takes the members that Model::check left there of the operation's shape, whichever it is; checks
 // what the model cannot say (reserved variables, 4 KB of environment, installed runtimes, the account's subnets), and
 // refuses by name what Hearth does not offer rather than take it without effect. REQUIRES: Model::check passed.
 #pragma once
