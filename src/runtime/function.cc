@@ -5,9 +5,9 @@
 namespace hearth::runtime {
 namespace {
 
-constexpr size_t kMaxText = 4096;      // of any field but those below
-constexpr size_t kMaxVariable = 8192;  // AWS: 4 KB of environment in all, counted by `api`
-constexpr size_t kMaxItems = 1000;     // of any list
+constexpr size_t kMaxText = kMaxFunctionText;
+constexpr size_t kMaxReason = kMaxFunctionReason;
+constexpr size_t kMaxItems = kMaxFunctionItems;
 constexpr int64_t kMaxNumber = int64_t{1} << 60;
 
 template <typename Ids>
@@ -86,10 +86,10 @@ Result<> decode_configuration(FieldReader& from, Function& to) {
 
 Result<> decode_life(FieldReader& from, Function& to) {
   TRY_ASSIGN(to.state, from.text("state", kMaxText));
-  TRY_ASSIGN(to.state_reason, from.text("state_reason", kMaxVariable));
+  TRY_ASSIGN(to.state_reason, from.text("state_reason", kMaxReason));
   TRY_ASSIGN(to.state_reason_code, from.text("state_reason_code", kMaxText));
   TRY_ASSIGN(to.last_update_status, from.text("last_update_status", kMaxText));
-  TRY_ASSIGN(to.last_update_reason, from.text("last_update_reason", kMaxVariable));
+  TRY_ASSIGN(to.last_update_reason, from.text("last_update_reason", kMaxReason));
   TRY_ASSIGN(to.last_update_reason_code, from.text("last_update_reason_code", kMaxText));
   TRY_ASSIGN(to.revision_id, from.text("revision_id", kMaxText));
   TRY_ASSIGN(int64_t modified, from.integer("last_modified_ms", 0, kMaxNumber));

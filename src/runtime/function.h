@@ -18,6 +18,11 @@
 
 namespace hearth::runtime {
 
+// What a record may hold; who makes a function refuses more.
+inline constexpr size_t kMaxFunctionText = 4096;    // bytes of any text but the reasons
+inline constexpr size_t kMaxFunctionReason = 8192;  // bytes
+inline constexpr size_t kMaxFunctionItems = 4096;   // of any list; 4 KB of environment are fewer variables
+
 struct FunctionKey {
   AccountId account;
   std::string name;

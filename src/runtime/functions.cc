@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "base/utf8.h"
 
 namespace hearth::runtime {
 namespace {
@@ -63,6 +64,13 @@ Result<Entry> entry_of(const store::Record& record) {
   return entry;
 }
 
+// What is to be put, if the next start will be able to read it.
+Result<std::string> readable_value(const FunctionKey& key, const Entry& entry) {
+  store::Record record{record_key(key), record_value(entry), 0};
+  TRY(entry_of(record));
+  return std::move(record.value);
+}
+
 Failure no_function(const FunctionKey& key) { return fail(Kind::not_found, "no function " + key.name); }
 
 // StateReasonCode and LastUpdateStatusReasonCode of the Lambda API.
@@ -93,7 +101,7 @@ void succeed(Entry& entry) {
 
 void give_up(Entry& entry, const Error& error) {
   Function& function = entry.in_force;
-  std::string reason = error.message.substr(0, kMaxReason);
+  std::string reason(utf8_prefix(error.message, kMaxReason));
   if (!entry.asked) {
     function.state = "Failed";
     function.state_reason = reason;
@@ -162,6 +170,7 @@ class Catalogue final : public Functions {
 
   std::pair<Entries::const_iterator, Entries::const_iterator> of_account(const AccountId& account) const;
   Result<> may_create(const FunctionKey& key) const;
+  bool take_record(const store::Record& record);
   asio::awaitable<Result<Entry>> commit(FunctionKey key, Edit edit);
   void start_settling(const FunctionKey& key, int64_t attempt);
   asio::awaitable<void> settle(FunctionKey key, int64_t attempt);
@@ -187,15 +196,12 @@ asio::awaitable<void> pause(asio::any_io_executor executor, std::chrono::millise
 // ---- loading
 
 asio::awaitable<Result<>> Catalogue::load_records() {
+  bool all_read = true;
   for (std::string after;;) {
     CO_TRY_ASSIGN(auto records, co_await registry_.list(std::string(kPrefix), after, kLoadPage));
     for (const store::Record& record : records) {
-      CO_TRY_ASSIGN(Entry entry, entry_of(record));
-      if (record_key(entry.in_force.key) != record.key) {
-        co_return fail(Kind::internal, "the record " + record.key + " is of another function");
-      }
-      entry.attempt = ++attempts_;
-      entries_.emplace(entry.in_force.key, std::move(entry));
+      if (take_record(record)) continue;
+      all_read = false;
     }
     if (records.size() < kLoadPage) break;
     after = records.back().key;
@@ -203,8 +209,22 @@ asio::awaitable<Result<>> Catalogue::load_records() {
   for (const auto& [key, entry] : entries_) {
     if (entry.unsettled()) start_settling(key, entry.attempt);
   }
-  tasks_.spawn("collect packages", collect_packages());
+  // Which package a record names that can't be read is not known, so then all stay.
+  if (all_read) tasks_.spawn("collect packages", collect_packages());
   co_return Result<>();
+}
+
+bool Catalogue::take_record(const store::Record& record) {
+  auto entry = entry_of(record);
+  if (entry && record_key(entry->in_force.key) != record.key) entry = fail(Kind::invalid, "it is of another function");
+  if (!entry) {
+    log::error("the record {} is left alone: {}", record.key, entry.error().describe());
+    return false;
+  }
+  entry->attempt = ++attempts_;
+  FunctionKey key = entry->in_force.key;
+  entries_.emplace(std::move(key), std::move(*entry));
+  return true;
 }
 
 std::set<PackageDigest> Catalogue::packages_in_use() const {
@@ -290,7 +310,8 @@ asio::awaitable<Result<Function>> Catalogue::create(Function function) {
   begin_update(function, clock_.wall());
   Entry entry;
   entry.in_force = std::move(function);
-  CO_TRY_ASSIGN(entry.version, co_await registry_.put(record_key(key), record_value(entry), 0));
+  CO_TRY_ASSIGN(std::string value, readable_value(key, entry));
+  CO_TRY_ASSIGN(entry.version, co_await registry_.put(record_key(key), std::move(value), 0));
   entry.attempt = ++attempts_;
   Function created = entry.in_force;
   int64_t attempt = entry.attempt;
@@ -308,7 +329,8 @@ asio::awaitable<Result<Entry>> Catalogue::commit(FunctionKey key, Edit edit) {
     if (found == entries_.end()) co_return no_function(key);
     Entry next = found->second;
     CO_TRY(edit(next));
-    auto version = co_await registry_.put(record_key(key), record_value(next), found->second.version);
+    CO_TRY_ASSIGN(std::string value, readable_value(key, next));
+    auto version = co_await registry_.put(record_key(key), std::move(value), found->second.version);
     if (!version && version.error().kind == Kind::conflict) continue;
     if (!version) co_return std::unexpected(std::move(version).error());
     next.version = *version;

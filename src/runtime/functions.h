@@ -4,10 +4,12 @@
 // Life: create → Pending → (package there, network proven) → Active or Failed; update → LastUpdateStatus InProgress
 // with the old code still serving → Successful or Failed. A change while InProgress or Pending is Kind::conflict.
 // RevisionId changes on create, on activation, and at the start and the end of every update. An update that fails
-// leaves what was in force there, LastUpdateStatus Failed. A restart takes up what was Pending or InProgress.
+// leaves what was in force there, LastUpdateStatus Failed. A restart takes up what was Pending or InProgress. A record
+// that it can't read is logged and left alone: its function is not served, its name stays taken.
 //
 // Refuses: a name that is taken, a change under way (Kind::conflict), another revision (denied), no such function
-// (not_found), over kMaxFunctions (exhausted); what the registry refuses comes back as it is, and nothing is changed.
+// (not_found), over kMaxFunctions (exhausted), a record that could not be read again (invalid); what the registry
+// refuses comes back as it is, and nothing is changed.
 //
 // Owned by the loop's thread. A pointer that find(), shown() or list() answered holds until the next co_await.
 #pragma once

@@ -390,12 +390,47 @@ TEST_F(FunctionsTest, ALoadOfMoreThanOnePageFindsAll) {
   EXPECT_EQ(functions_->count(kAccount), 1203u);
 }
 
-TEST_F(FunctionsTest, ALoadRefusesARecordThatItCannotRead) {
-  registry_.records["function/0/bad"] = {"function/0/bad", R"({"function":{"name":"bad"}})", 1};
+TEST_F(FunctionsTest, ALoadLeavesARecordAloneThatItCannotRead) {
+  create_active("good");
+  const std::string bad = R"({"function":{"name":"bad"}})";
+  registry_.records["function/000000000000/bad"] = {"function/000000000000/bad", bad, 1};
+  stop();
+  packages_.collected.clear();
+  load();
+  ASSERT_NE(functions_, nullptr) << load_error_;
+  EXPECT_EQ(functions_->count(kAccount), 1u);
+  EXPECT_EQ(in_force("good").state, "Active");
+  EXPECT_EQ(registry_.records["function/000000000000/bad"].value, bad);
+  EXPECT_EQ(create("bad").error().kind, Kind::conflict);
+  EXPECT_TRUE(packages_.collected.empty());  // one of them may be the bad record's
+}
+
+TEST_F(FunctionsTest, ARecordThatCouldNotBeReadAgainIsNotMade) {
+  Function wide = wanted("wide");
+  wide.role = std::string(kMaxFunctionText + 1, 'r');
+  EXPECT_EQ(run(functions_->create(wide)).error().kind, Kind::invalid);
+  Function odd = wanted("odd");
+  odd.description = "\xff";
+  EXPECT_EQ(run(functions_->create(odd)).error().kind, Kind::invalid);
+  create_active("f");
+  auto widen = [](Function& function) -> Result<> {
+    function.role = std::string(kMaxFunctionText + 1, 'r');
+    return {};
+  };
+  EXPECT_EQ(run(functions_->update(key("f"), "", widen)).error().kind, Kind::invalid);
+  EXPECT_EQ(registry_.records.size(), 1u);
+  EXPECT_EQ(shown("f").last_update_status, "Successful");
+}
+
+TEST_F(FunctionsTest, AReasonIsCutBetweenCharacters) {
+  create("f").value();
+  network_.answer(fail(Kind::invalid, std::string(1023, 'r') + "\xc3\xa9"));
+  settle();
+  EXPECT_EQ(in_force("f").state, "Failed");
   stop();
   load();
-  EXPECT_EQ(functions_, nullptr);
-  EXPECT_NE(load_error_.find("is missing"), std::string::npos) << load_error_;
+  ASSERT_NE(functions_, nullptr) << load_error_;
+  EXPECT_EQ(in_force("f").state_reason, std::string(1023, 'r'));
 }
 
 TEST_F(FunctionsTest, AnUnavailableNetworkIsAskedAgain) {

@@ -121,6 +121,20 @@ TEST_F(LambdaTest, code_must_be_there_and_a_zip) {
             invalid + "Runtime and Handler are mandatory parameters for functions created with deployment packages.");
 }
 
+TEST_F(LambdaTest, what_a_record_cannot_hold_is_refused) {
+  auto body = create_body("hello");
+  std::string role = "arn:aws:iam::000000000000:role/";
+  body["Role"] = role + std::string(runtime::kMaxFunctionText - role.size() + 1, 'r');
+  EXPECT_TRUE(
+      verdict(create(body)).starts_with("400 ValidationException 1 validation error detected: Value at 'role'"));
+  body["Role"] = role + std::string(runtime::kMaxFunctionText - role.size(), 'r');
+  json::object variables;
+  for (size_t i = 0; i < 1030; ++i) variables["V" + std::to_string(i)] = "";
+  body["Environment"] = json::object{{"Variables", std::move(variables)}};
+  ASSERT_EQ(create(body).status, 201);
+  EXPECT_TRUE(runtime::decode_function(runtime::encode(functions_.all.begin()->second)));
+}
+
 TEST_F(LambdaTest, the_environment_has_reserved_names_and_four_kilobytes) {
   auto with = [&](json::object variables) {
     auto body = create_body("hello");

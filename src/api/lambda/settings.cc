@@ -166,6 +166,16 @@ Outcome<> check_runtime(const Settings& settings, const SettingsRules& rules) {
   return invalid_parameter(fmt::format("Runtime {} is not installed here", *settings.runtime));
 }
 
+// The model has no limit for it.
+Outcome<> check_role(const Settings& settings) {
+  if (!settings.role || settings.role->size() <= runtime::kMaxFunctionText) return {};
+  return refuse(
+      "ValidationException",
+      fmt::format("1 validation error detected: Value at 'role' failed to satisfy constraint: Member must have "
+                  "length less than or equal to {}",
+                  runtime::kMaxFunctionText));
+}
+
 Outcome<> check_architectures(const Settings& settings) {
   if (!settings.architectures) return {};
   for (const std::string& name : *settings.architectures) {
@@ -203,6 +213,7 @@ Outcome<Settings> read_settings(const json::object& body, const AccountId& accou
   if (auto offered = refuse_what_is_not_offered(body); !offered) return std::unexpected(offered.error());
   Settings settings = read_plain(body);
   if (auto checked = check_runtime(settings, rules); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_role(settings); !checked) return std::unexpected(checked.error());
   if (auto checked = check_architectures(settings); !checked) return std::unexpected(checked.error());
   if (const auto* environment = object_member(body, "Environment")) {
     auto variables = read_environment(*environment);
