@@ -148,9 +148,9 @@ const Service* FrontDoor::service_of(const http::Head& head) const {
   return found == parts_.services.end() ? nullptr : found->second;
 }
 
-std::variant<size_t, http::Response> FrontDoor::admit(Door door, const http::Head& head) const {
+std::variant<http::BodyPermit, http::Response> FrontDoor::admit(Door door, const http::Head& head) {
   bool has_body = head.content_length.value_or(1) > kUnsignedBody || head.header("transfer-encoding").has_value();
-  if (!has_body || is_open_path(head.path())) return kUnsignedBody;
+  if (!has_body || is_open_path(head.path())) return http::BodyPermit{kUnsignedBody, nullptr};
   // A body worth speaking of: only for who is known, and as large as the operation has it.
   sigv4::Message message{head.method, head.path(), head.query(), head.headers, {}};
   auto claim = sigv4::read_claim(message);
@@ -159,12 +159,19 @@ std::variant<size_t, http::Response> FrontDoor::admit(Door door, const http::Hea
   if (!caller) {
     return refusal_of(service, caller.error().status, caller.error().code, caller.error().message);
   }
-  if (service == nullptr) return kUnsignedBody;
+  if (service == nullptr) return http::BodyPermit{kUnsignedBody, nullptr};
   BodyLimit limit = service->body_limit(head.method, head.path());
-  if (head.content_length.value_or(0) <= limit.bytes) return limit.bytes;
-  return refusal_of(service, 413, "RequestTooLargeException",
-                    fmt::format("Request must be smaller than {} bytes for the {} operation", limit.bytes,
-                                limit.operation.empty() ? "requested" : limit.operation));
+  if (head.content_length.value_or(0) > limit.bytes) {
+    return refusal_of(service, 413, "RequestTooLargeException",
+                      fmt::format("Request must be smaller than {} bytes for the {} operation", limit.bytes,
+                                  limit.operation.empty() ? "requested" : limit.operation));
+  }
+  size_t bytes = std::max<size_t>(1, head.content_length.value_or(limit.bytes));
+  auto held = bodies_.take(caller->account.str(), bytes);
+  if (held != nullptr) return http::BodyPermit{limit.bytes, std::move(held)};
+  auto busy = refusal_of(service, 503, "ServiceUnavailableException", "Too many large requests are under way.");
+  busy.headers.emplace_back("Retry-After", "1");
+  return busy;
 }
 
 http::Response FrontDoor::refuse_malformed(int status, std::string_view reason, const http::Head* head) const {
@@ -243,6 +250,7 @@ asio::awaitable<std::expected<Call, sigv4::Refusal>> FrontDoor::authenticate(Doo
   call.query = decoded_query(request.head->query());
   call.headers = lowered(request.head->headers);
   call.body = std::move(request.body);
+  call.held = std::move(request.held);
   co_return call;
 }
 

@@ -26,6 +26,7 @@
 #include "api/code_links.h"
 #include "api/endpoints.h"
 #include "api/service.h"
+#include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/http_server.h"
@@ -39,6 +40,10 @@ class FrontDoor {
   static constexpr size_t kEndpointConnections = 64;  // of one container
   static constexpr size_t kUnsignedBody = 64 * 1024;  // of a request whose key is not known
   static constexpr size_t kHashOnLoop = 1024 * 1024;  // larger bodies are hashed on the blocking pool
+  // Bodies over kUnsignedBody in memory, of all connections and of one account; more is 503. A chunked one counts as
+  // the largest that its operation takes. While code is unpacked it is there up to three times.
+  static constexpr size_t kBodies = 512 * 1024 * 1024;
+  static constexpr size_t kBodiesOfAccount = 256 * 1024 * 1024;
 
   // What it stands on, handed over by main; references outlive it.
   struct Parts {
@@ -73,7 +78,7 @@ class FrontDoor {
 
   FrontDoor(boost::asio::any_io_executor executor, Parts parts);
 
-  std::variant<size_t, http::Response> admit(Door door, const http::Head& head) const;
+  std::variant<http::BodyPermit, http::Response> admit(Door door, const http::Head& head);
   http::Response refuse_malformed(int status, std::string_view reason, const http::Head* head) const;
   boost::asio::awaitable<http::Response> handle(Door door, http::Request request);
   boost::asio::awaitable<http::Response> handle_open(Door door, http::Request request);
@@ -90,6 +95,7 @@ class FrontDoor {
   boost::asio::any_io_executor executor_;
   Parts parts_;
   sigv4::Verifier verifier_;
+  ByteBudget bodies_{kBodies, kBodiesOfAccount};
   std::unique_ptr<http::Server> main_;
   std::shared_ptr<Endpoints> endpoints_;
 };

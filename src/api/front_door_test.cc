@@ -95,7 +95,7 @@ class FrontDoorTest : public testing::Test {
     co_await door_->join();
   }
 
-  Sent exchange(const std::string& text) {
+  Fd send_all(const std::string& text) {
     Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -109,6 +109,10 @@ class FrontDoorTest : public testing::Test {
       if (sent <= 0) break;
       at += static_cast<size_t>(sent);
     }
+    return fd;
+  }
+  Sent exchange(const std::string& text) {
+    Fd fd = send_all(text);
     ::shutdown(fd.get(), SHUT_WR);
     std::string all;
     char piece[65536];
@@ -273,6 +277,39 @@ TEST_F(FrontDoorTest, large_bodies_are_for_known_keys_and_operations_that_have_t
   std::string tampered = signed_text(default_key(), "POST", "/large", "", large);
   tampered.back() = 'y';
   EXPECT_EQ(exchange(tampered).code, "InvalidSignatureException");
+}
+
+TEST_F(FrontDoorTest, bodies_under_way_have_a_budget_by_account) {
+  open();
+  auto promise = [&](const AccessKey& key) {
+    std::string text = signed_text(key, "POST", "/large", "", "");
+    const std::string none = "Content-Length: 0\r\n";
+    text.replace(text.find(none), none.size(), "Content-Length: 4194304\r\nExpect: 100-continue\r\n");
+    Fd fd = send_all(text);
+    char status[12] = {};
+    EXPECT_EQ(::recv(fd.get(), status, sizeof status, MSG_WAITALL), 12);
+    return std::pair(std::move(fd), std::string(status + 9, 3));
+  };
+  std::vector<Fd> admitted;
+  for (size_t bytes = 0; bytes < FrontDoor::kBodiesOfAccount; bytes += 4 * 1024 * 1024) {
+    auto [fd, status] = promise(default_key());
+    ASSERT_EQ(status, "100");
+    admitted.push_back(std::move(fd));
+  }
+  std::string large(2 * 1024 * 1024, 'x');
+  auto busy = exchange(signed_text(default_key(), "POST", "/large", "", large));
+  EXPECT_EQ(busy.status, 503);
+  EXPECT_EQ(busy.code, "ServiceUnavailableException");
+  EXPECT_NE(busy.head.find("Retry-After: 1"), std::string::npos);
+  EXPECT_EQ(exchange(signed_text(default_key(), "POST", "/large", "", "small")).status, 200);
+  EXPECT_EQ(exchange(signed_text(second_key(), "POST", "/large", "", large)).status, 200);
+  admitted.pop_back();  // the client leaves; the server sees it when it can
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  int status = 503;
+  while (status == 503 && std::chrono::steady_clock::now() < end) {
+    status = exchange(signed_text(default_key(), "POST", "/large", "", large)).status;
+  }
+  EXPECT_EQ(status, 200);
 }
 
 TEST_F(FrontDoorTest, a_containers_endpoint_serves_signed_calls_only) {

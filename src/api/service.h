@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ struct Call {
   NameValues query;    // decoded, in order
   NameValues headers;  // names in lower case
   std::string body;
+  std::shared_ptr<void> held;  // the body's share of the front door's memory; goes where the body goes
 
   // First value of that name; nullopt when there is none.
   std::optional<std::string_view> header(std::string_view name) const;

@@ -123,7 +123,7 @@ bool Connection::body_follows() const { return chunked_ || head_.content_length.
 
 asio::awaitable<Connection::Got> Connection::admit_body() {
   body_.clear();
-  body_limit_ = shared_.options.body_bytes;
+  permit_ = {shared_.options.body_bytes, nullptr};
   if (shared_.options.body_limit) {
     auto admitted = shared_.options.body_limit(head_);
     if (auto* response = std::get_if<Response>(&admitted)) {
@@ -133,9 +133,9 @@ asio::awaitable<Connection::Got> Connection::admit_body() {
       if (!co_await respond(std::move(*response), close) || close) co_return Got::closed;
       co_return Got::answered;
     }
-    body_limit_ = std::get<size_t>(admitted);
+    permit_ = std::move(std::get<BodyPermit>(admitted));
   }
-  if (head_.content_length.value_or(0) > body_limit_) co_return co_await refuse(413, "request body too large");
+  if (head_.content_length.value_or(0) > permit_.bytes) co_return co_await refuse(413, "request body too large");
   auto expect = body_follows() ? head_.header("expect") : std::nullopt;
   if (!expect) co_return Got::all;
   if (!same(*expect, "100-continue")) co_return co_await refuse(417, "unknown expectation");
@@ -174,10 +174,10 @@ asio::awaitable<Connection::Got> Connection::read_sized_body(size_t length) {
 asio::awaitable<Connection::Got> Connection::read_chunked_body() {
   chunks_.assign(buffer_, used_, filled_ - used_);
   filled_ = used_;  // what follows the request ends up in chunks_
-  set_deadline(shared_.options.body_deadline + std::chrono::seconds(body_limit_ / Options::kSlowestBodyRate));
+  set_deadline(shared_.options.body_deadline + std::chrono::seconds(permit_.bytes / Options::kSlowestBodyRate));
   for (;;) {
     size_t consumed = 0;
-    Parsed parsed = parser_->take_chunks(chunks_, body_limit_, body_, consumed);
+    Parsed parsed = parser_->take_chunks(chunks_, permit_.bytes, body_, consumed);
     chunks_.erase(0, consumed);
     if (parsed == Parsed::done) co_return Got::all;
     if (parsed == Parsed::too_large) co_return co_await refuse(413, "request body too large");
@@ -208,7 +208,7 @@ void Connection::keep_rest() {
 asio::awaitable<Response> Connection::ask_handler() {
   std::string reason;
   try {
-    Request request{&head_, std::move(body_)};
+    Request request{&head_, std::move(body_), std::move(permit_.held)};
     co_return co_await shared_.handler(std::move(request));
   } catch (const boost::system::system_error& error) {
     if (error.code() == asio::error::operation_aborted) throw;

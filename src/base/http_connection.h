@@ -77,7 +77,7 @@ class Connection {
   bool chunked_ = false;
   std::optional<RequestParser> parser_;
   std::string body_;
-  size_t body_limit_ = 0;
+  BodyPermit permit_;
   std::string out_;
 };
 

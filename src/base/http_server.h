@@ -56,7 +56,8 @@ struct Head {
 
 struct Request {
   const Head* head = nullptr;
-  std::string body;  // the handler's to take
+  std::string body;            // the handler's to take
+  std::shared_ptr<void> held;  // of the permit for the body; goes where the body goes
 
   std::string_view method() const { return head->method; }
   std::string_view path() const { return head->path(); }
@@ -73,9 +74,12 @@ struct Response {
 };
 
 using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
-// Asked when the head is there and the body is not: how many bytes the body may have, or the answer that refuses the
-// request at once.
-using BodyLimitFn = std::function<std::variant<size_t, Response>(const Head&)>;
+struct BodyPermit {
+  size_t bytes = 0;            // that the body may have
+  std::shared_ptr<void> held;  // what stands for its memory; lives until the handler has let go of it
+};
+// Asked when the head is there and the body is not: the permit, or the answer that refuses the request at once.
+using BodyLimitFn = std::function<std::variant<BodyPermit, Response>(const Head&)>;
 // The answer for what the server refuses; `head` is nullptr when it could not be read.
 using RefuseFn = std::function<Response(int status, std::string_view reason, const Head* head)>;
 

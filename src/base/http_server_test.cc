@@ -213,9 +213,9 @@ TEST_F(HttpServer, refuses_a_body_over_its_limit_and_is_heard) {
 }
 
 TEST_F(HttpServer, takes_the_limit_or_a_refusal_from_its_owner) {
-  options_.body_limit = [](const Head& head) -> std::variant<size_t, Response> {
+  options_.body_limit = [](const Head& head) -> std::variant<BodyPermit, Response> {
     if (head.path() == "/no") return Response{403, {}, "no", false};
-    return size_t{4};
+    return BodyPermit{4, nullptr};
   };
   options_.refuse = [](int status, std::string_view reason, const Head* head) {
     return Response{status, {}, std::string(reason) + (head != nullptr ? std::string(head->path()) : ""), true};

@@ -80,6 +80,7 @@ bool Instance::run(std::shared_ptr<Ticket> ticket) {
   }
   begin_log(*ticket);
   ticket->payload = std::string();
+  ticket->held.reset();
   ticket->container = container_;
   ticket->handed = began;
   deadline_at_ = began + timeout;

@@ -62,6 +62,7 @@ struct Invocation {
   FunctionKey function;
   std::string qualifier;
   std::string payload;
+  std::shared_ptr<void> held;  // stands for the payload's memory; let go when that is
   std::string client_context;  // base64 as it came
   std::string trace_id;
   bool log_tail = false;

@@ -98,6 +98,7 @@ Result<InvokerImpl::Admitted> InvokerImpl::admit(Invocation& invocation) {
   ticket->request_id = invocation.request_id.empty() ? request_ids_.next() : std::move(invocation.request_id);
   ticket->qualifier = std::move(invocation.qualifier);
   ticket->payload = std::move(invocation.payload);
+  ticket->held = std::move(invocation.held);
   ticket->client_context = std::move(invocation.client_context);
   ticket->trace_id = std::move(invocation.trace_id);
   ticket->log_tail = invocation.log_tail;

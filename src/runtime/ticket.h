@@ -4,6 +4,7 @@
 // instance. It is finished once, by the invoker.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/one_shot.h"
@@ -18,6 +19,7 @@ struct Ticket {
   std::string request_id;
   std::string qualifier;
   std::string payload;
+  std::shared_ptr<void> held;  // the invocation's
   std::string client_context;
   std::string trace_id;
   bool log_tail = false;

@@ -81,6 +81,7 @@ Outcome<runtime::Invocation> InvokeCalls::invocation_of(Call& call, FunctionRef 
   invocation.trace_id = trace ? std::string(*trace) : make_trace_id(parts_.clock.wall());
   invocation.log_tail = call.header("x-amz-log-type").value_or("None") == "Tail";
   invocation.payload = std::move(call.body);
+  invocation.held = std::move(call.held);
   return invocation;
 }
 
