@@ -21,6 +21,7 @@ std::string encode_event(const Invocation& invocation) {
   auto body = json::serialize(json::object{{"request_id", invocation.request_id},
                                            {"account", invocation.function.account.str()},
                                            {"function", invocation.function.name},
+                                           {"function_id", invocation.function_id},
                                            {"qualifier", invocation.qualifier},
                                            {"client_context", invocation.client_context},
                                            {"trace_id", invocation.trace_id}});
@@ -38,6 +39,7 @@ Result<Invocation> decode_event(std::string_view body) {
   TRY_ASSIGN(auto account, fields.text("account", 12));
   invocation.function.account = AccountId(std::move(account));
   TRY_ASSIGN(invocation.function.name, fields.text("function", 140));
+  TRY_ASSIGN(invocation.function_id, fields.text("function_id", 64));
   TRY_ASSIGN(invocation.qualifier, fields.text("qualifier", 128));
   TRY_ASSIGN(invocation.client_context, fields.text("client_context", kMaxField));
   TRY_ASSIGN(invocation.trace_id, fields.text("trace_id", kMaxField));
@@ -47,12 +49,13 @@ Result<Invocation> decode_event(std::string_view body) {
 }
 
 EventWorker::EventWorker(asio::any_io_executor executor, store::Queue& queue, const Clock& clock, Metrics& metrics,
-                         EventPolicy policy, InvokeFn invoke)
+                         EventPolicy policy, InvokeFn invoke, IsThereFn is_there)
     : queue_(queue),
       clock_(clock),
       metrics_(metrics),
       policy_(std::move(policy)),
       invoke_(std::move(invoke)),
+      is_there_(std::move(is_there)),
       tasks_(executor),
       wake_(executor),
       renewal_(executor) {}
@@ -64,6 +67,7 @@ void EventWorker::start() {
 
 asio::awaitable<Result<>> EventWorker::add(Invocation invocation) {
   auto body = encode_event(invocation);
+  CO_TRY(decode_event(body));
   CO_TRY(co_await queue_.enqueue(kQueue, std::move(body)));
   ++metrics_.events_accepted;
   wake();
@@ -126,12 +130,11 @@ asio::awaitable<void> EventWorker::handle(store::QueueItem item) {
   if (running_ + 1 == kInFlight) wake();
 }
 
+// Only that its function is gone ends an event: a runtime or a network that is missing may come back.
 asio::awaitable<EventWorker::Next> EventWorker::attempt(Invocation invocation) {
+  if (!is_there_(invocation)) co_return Next::gone;
   auto result = co_await invoke_(std::move(invocation));
-  if (!result) {
-    const auto kind = result.error().kind;
-    co_return kind == Kind::not_found || kind == Kind::invalid ? Next::gone : Next::refused;
-  }
+  if (!result) co_return Next::refused;
   const auto* answer = std::get_if<Answer>(&*result);
   if (answer == nullptr) co_return Next::refused;
   co_return answer->function_error.empty() ? Next::done : Next::failed;

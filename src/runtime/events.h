@@ -4,9 +4,10 @@
 // up); what could not run (throttled, no container, warden away) is put off from throttle_first, doubled up to
 // throttle_max, until the event is max_age old; whenever another event of its function ends, the oldest that was put
 // off is tried at once, so that a queue of one function drains as fast as its concurrency lets it. An event whose
-// function is gone is dropped. A lease is short and renewed while the invocation runs, so that what a killed hearthd
-// had in hand is tried again soon. Delivery is at least once; a retry has the request id of the first try. At most
-// kInFlight events run at once; how often an event failed, and what was put off, is remembered in memory only.
+// function is gone is dropped, also when another of that name has come. A lease is short and renewed while the
+// invocation runs, so that what a killed hearthd had in hand is tried again soon. Delivery is at least once; a retry
+// has the request id of the first try. At most kInFlight events run at once; how often an event failed, and what was
+// put off, is remembered in memory only.
 //
 // Owned by the loop's thread. Source: AWS Lambda developer guide, "Error handling for asynchronous invocation".
 #pragma once
@@ -44,13 +45,15 @@ class EventWorker {
   static constexpr const char* kQueue = "events";
 
   using InvokeFn = std::function<boost::asio::awaitable<Result<InvokeResult>>(Invocation)>;
+  // Whether the function that the event is for is still there.
+  using IsThereFn = std::function<bool(const Invocation&)>;
 
   // REQUIRES: what is handed over outlives it; stopped and joined before it ends.
   EventWorker(boost::asio::any_io_executor executor, store::Queue& queue, const Clock& clock, Metrics& metrics,
-              EventPolicy policy, InvokeFn invoke);
+              EventPolicy policy, InvokeFn invoke, IsThereFn is_there);
 
   void start();
-  // Durable when it answers. REQUIRES: the invocation has a request id.
+  // Durable when it answers; Kind::invalid when it could not be read again. REQUIRES: the invocation has a request id.
   boost::asio::awaitable<Result<>> add(Invocation invocation);
   void stop();
   boost::asio::awaitable<void> join();
@@ -77,6 +80,7 @@ class EventWorker {
   Metrics& metrics_;
   EventPolicy policy_;
   InvokeFn invoke_;
+  IsThereFn is_there_;
   TaskGroup tasks_;
   boost::asio::steady_timer wake_;
   boost::asio::steady_timer renewal_;

@@ -88,6 +88,35 @@ TEST_F(EventsTest, TheEventsOfADeletedFunctionAreDropped) {
   EXPECT_NE(metrics.find("hearth_events_total{what=\"done\"} 0"), std::string::npos) << metrics;
 }
 
+TEST_F(EventsTest, AnEventIsNotForTheSuccessorOfItsFunction) {
+  policy.throttle_first = 5ms;
+  start();
+  const auto key = add("echo", [](Function& f) { f.id = "first", f.reserved_concurrency = 0; });
+  enqueue(key, "{}");
+  run_until([&] { return !queue.delays.empty(); });
+  add("echo", [](Function& f) { f.id = "second"; });
+  run_until([&] { return queue.items.empty(); });
+  EXPECT_EQ(outcomes_of(key).find("ok"), std::string::npos);
+  enqueue(key, "{}");
+  run_until([&] { return queue.items.empty(); });
+  EXPECT_NE(outcomes_of(key).find("ok"), std::string::npos);
+}
+
+TEST_F(EventsTest, WhatIsMissingForNowIsWaitedFor) {
+  policy.throttle_first = 5ms;
+  start();
+  no_network = Error{Kind::not_found, "no such subnet"};
+  const auto key = add("echo");
+  enqueue(key, "{}");
+  run_until([&] { return queue.delays.size() >= 2; });
+  no_network = Error{Kind::invalid, "not now"};
+  const size_t before = queue.delays.size();
+  run_until([&] { return queue.delays.size() > before; });
+  no_network.reset();
+  run_until([&] { return queue.items.empty(); });
+  EXPECT_TRUE(outcomes_of(key).starts_with("ok ")) << outcomes_of(key);
+}
+
 TEST_F(EventsTest, TheLeaseOfALongInvocationIsRenewed) {
   policy.lease = 60ms;
   start();
@@ -116,6 +145,7 @@ TEST(Event, IsReadAsItWasWritten) {
   Invocation event;
   event.request_id = "1-2";
   event.function = {AccountId("000000000000"), "name"};
+  event.function_id = "id";
   event.qualifier = "$LATEST";
   constexpr char kRaw[] = "\n{\"raw\": \"\xff\"}\n\0x";
   event.payload = std::string(kRaw, sizeof(kRaw) - 1);
@@ -124,6 +154,7 @@ TEST(Event, IsReadAsItWasWritten) {
   ASSERT_TRUE(read) << read.error().describe();
   EXPECT_EQ(read->request_id, event.request_id);
   EXPECT_EQ(read->function, event.function);
+  EXPECT_EQ(read->function_id, event.function_id);
   EXPECT_EQ(read->payload, event.payload);
   EXPECT_EQ(read->client_context, event.client_context);
   EXPECT_FALSE(decode_event("no event"));

@@ -61,6 +61,7 @@ Result<> decode_key(FieldReader& from, Function& to) {
   TRY_ASSIGN(std::string account, from.text("account", kMaxText));
   to.key.account = AccountId(account);
   TRY_ASSIGN(to.key.name, from.text("name", kMaxText));
+  TRY_ASSIGN(to.id, from.text_or("id", kMaxText, ""));
   TRY_ASSIGN(to.region, from.text("region", kMaxText));
   TRY_ASSIGN(to.version, from.text("version", kMaxText));
   return {};
@@ -121,6 +122,7 @@ std::string Function::log_group_name() const { return log_group.empty() ? "/aws/
 json::object encode(const Function& function) {
   json::object to{{"account", function.key.account.str()},
                   {"name", function.key.name},
+                  {"id", function.id},
                   {"region", function.region},
                   {"version", function.version},
                   {"runtime", function.runtime},

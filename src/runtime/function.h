@@ -37,6 +37,7 @@ struct VpcAttachment {  // VpcConfig
 
 struct Function {
   FunctionKey key;
+  std::string id;  // made at create, kept by updates: tells a function from its successor of the same name
   std::string region;
   std::string version = "$LATEST";
 

@@ -9,6 +9,7 @@ namespace {
 Function full() {
   Function f;
   f.key = {AccountId("123456789012"), "hello"};
+  f.id = "id";
   f.region = "eu-west-1";
   f.version = "7";
   f.runtime = "python3.11";

@@ -304,6 +304,7 @@ asio::awaitable<Result<Function>> Catalogue::create(Function function) {
   FunctionKey key = function.key;
   CO_TRY(may_create(key));
   Reservation reservation(reserved_, key);
+  function.id = random_uuid();
   function.state = "Pending";
   function.state_reason = kBeingCreated;
   function.state_reason_code = kCreating;

@@ -379,6 +379,23 @@ TEST_F(FunctionsTest, ARestartTakesUpWhatWasUnderWay) {
   EXPECT_EQ(in_force("pending").state, "Active");
 }
 
+TEST_F(FunctionsTest, AFunctionsIdStaysForItsLifeOnly) {
+  create_active("f");
+  const auto id = in_force("f").id;
+  EXPECT_FALSE(id.empty());
+  update("f", "p2").value();
+  network_.answer({});
+  settle();
+  EXPECT_EQ(in_force("f").package.str(), "p2");
+  EXPECT_EQ(in_force("f").id, id);
+  stop();
+  load();
+  EXPECT_EQ(in_force("f").id, id);
+  run(functions_->remove(key("f"))).value();
+  create_active("f");
+  EXPECT_NE(in_force("f").id, id);
+}
+
 TEST_F(FunctionsTest, ALoadOfMoreThanOnePageFindsAll) {
   for (int i = 0; i < 1203; ++i) {
     create("f" + std::to_string(i)).value();

@@ -60,6 +60,7 @@ struct InvocationRecord {
 struct Invocation {
   std::string request_id;  // "" = one is made
   FunctionKey function;
+  std::string function_id;  // of an event: which function of that name it is for
   std::string qualifier;
   std::string payload;
   std::shared_ptr<void> held;  // stands for the payload's memory; let go when that is

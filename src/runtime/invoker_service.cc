@@ -45,8 +45,13 @@ InvokerImpl::InvokerImpl(Dependencies dependencies)
              {.make_room = [this] { return evict_idle(); },
               .is_in_use = [this](const ContainerId& id) { return instances_.contains(id); },
               .on_gone = [this](const warden::ContainerGone& gone) { bound_container_gone(gone); }}),
-      events_(deps_.executor, deps_.queue, deps_.clock, metrics_, deps_.events,
-              [this](Invocation invocation) { return invoke(std::move(invocation)); }),
+      events_(
+          deps_.executor, deps_.queue, deps_.clock, metrics_, deps_.events,
+          [this](Invocation invocation) { return invoke(std::move(invocation)); },
+          [this](const Invocation& event) {
+            const Function* function = deps_.functions.find(event.function);
+            return function != nullptr && function->id == event.function_id;
+          }),
       tick_(deps_.executor),
       memory_limit_mib_(memory_limit(deps_.config)) {
   tasks_.spawn("invoker upkeep", tick());
@@ -296,8 +301,9 @@ void InvokerImpl::on_expired(Instance& instance) {
 // ---- events
 
 asio::awaitable<Result<std::string>> InvokerImpl::enqueue(Invocation invocation) {
-  if (deps_.functions.find(invocation.function) == nullptr)
-    co_return fail(Kind::not_found, "Function not found: " + invocation.function.name);
+  const Function* function = deps_.functions.find(invocation.function);
+  if (function == nullptr) co_return fail(Kind::not_found, "Function not found: " + invocation.function.name);
+  invocation.function_id = function->id;
   if (invocation.request_id.empty()) invocation.request_id = request_ids_.next();
   invocation.log_tail = false;
   auto id = invocation.request_id;

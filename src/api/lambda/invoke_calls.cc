@@ -13,6 +13,10 @@ bool is_client_context(std::string_view text) {
   return decoded && decoded->starts_with('{') && check_json(*decoded).has_value();
 }
 
+bool is_printable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 std::string make_trace_id(WallTime now) {
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   std::string random = random_hex(40);
@@ -78,7 +82,8 @@ Outcome<runtime::Invocation> InvokeCalls::invocation_of(Call& call, FunctionRef 
     invocation.client_context = *context;
   }
   auto trace = call.header("x-amzn-trace-id");
-  invocation.trace_id = trace ? std::string(*trace) : make_trace_id(parts_.clock.wall());
+  bool usable = trace && is_printable(*trace);
+  invocation.trace_id = usable ? std::string(*trace) : make_trace_id(parts_.clock.wall());
   invocation.log_tail = call.header("x-amz-log-type").value_or("None") == "Tail";
   invocation.payload = std::move(call.body);
   invocation.held = std::move(call.held);

@@ -137,6 +137,8 @@ TEST_F(InvokeTest, qualifier_and_context_are_checked_and_handed_on) {
   EXPECT_EQ(invoke("{}", {{"x-amz-client-context", large}}).status, 400);
   invoke("{}", {{"x-amzn-trace-id", "Root=1-a-b"}});
   EXPECT_EQ(invoker_.invoked.back().trace_id, "Root=1-a-b");
+  invoke("{}", {{"x-amzn-trace-id", "Root=1-\xff"}});  // it would make an event that can't be read
+  EXPECT_TRUE(invoker_.invoked.back().trace_id.starts_with("Root=1-6b"));
   invoke("{}");
   EXPECT_TRUE(invoker_.invoked.back().trace_id.starts_with("Root=1-"));
 }
