@@ -170,6 +170,7 @@ void Daemon::on_warden_connected(const warden::HelloReply& hello) {
 
 Daemon::Done Daemon::reset(AccountId account) {
   CO_TRY(co_await functions_->remove_all(account));
+  CO_TRY(co_await invoker_->clear_events(account));
   co_return co_await networks_->reset(account);
 }
 

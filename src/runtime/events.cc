@@ -68,9 +68,17 @@ void EventWorker::start() {
 asio::awaitable<Result<>> EventWorker::add(Invocation invocation) {
   auto body = encode_event(invocation);
   CO_TRY(decode_event(body));
-  CO_TRY(co_await queue_.enqueue(kQueue, std::move(body)));
+  const auto account = invocation.function.account;
+  CO_TRY(co_await queue_.enqueue(kQueues + account.str(), std::move(body)));
+  running_of_.try_emplace(account, 0);
   ++metrics_.events_accepted;
   wake();
+  co_return Result<>{};
+}
+
+asio::awaitable<Result<>> EventWorker::clear(AccountId account) {
+  CO_TRY(co_await queue_.clear(kQueues + account.str()));
+  std::erase_if(put_off_, [&](const auto& entry) { return entry.first.account == account; });
   co_return Result<>{};
 }
 
@@ -90,28 +98,61 @@ asio::awaitable<void> EventWorker::join() { co_await tasks_.join(); }
 asio::awaitable<void> EventWorker::work() {
   while (!tasks_.stopping()) {
     woken_ = false;
-    size_t found = 0;
-    if (running_ < kInFlight) {
-      auto items = co_await queue_.lease(kQueue, kInFlight - running_, policy_.lease);
-      if (!items) log::error("events can't be leased: {}", items.error().describe());
-      if (items) {
-        found = items->size();
-        for (auto& item : *items) {
-          // In hand already: hurry_next() made it due when its own time had come.
-          if (!leased_.emplace(item.id, 0).second) continue;
-          ++running_;
-          tasks_.spawn("event", handle(std::move(item)));
-        }
-      }
+    if (!found_accounts_) co_await find_accounts();
+    bool more = false;
+    for (auto& account : accounts_in_turn()) {
+      const bool of_this = co_await lease(std::move(account));
+      more = more || of_this;
     }
-    if (woken_ || (found > 0 && running_ < kInFlight)) continue;
+    if (woken_ || more) continue;
     boost::system::error_code ignored;  // cancelled is how it is woken
     wake_.expires_after(policy_.poll);
     co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 
-asio::awaitable<void> EventWorker::handle(store::QueueItem item) {
+// Those with events from before; add() tells of all others.
+asio::awaitable<void> EventWorker::find_accounts() {
+  auto names = co_await queue_.names(kQueues);
+  if (!names) {
+    log::error("the queues of events can't be listed: {}", names.error().describe());
+    co_return;
+  }
+  for (const auto& name : *names) running_of_.try_emplace(AccountId(name.substr(std::string_view(kQueues).size())), 0);
+  found_accounts_ = true;
+}
+
+// Begins behind the one that was served last.
+std::vector<AccountId> EventWorker::accounts_in_turn() const {
+  std::vector<AccountId> accounts;
+  const auto middle = running_of_.upper_bound(last_served_);
+  for (auto at = middle; at != running_of_.end(); ++at) accounts.push_back(at->first);
+  for (auto at = running_of_.begin(); at != middle; ++at) accounts.push_back(at->first);
+  return accounts;
+}
+
+asio::awaitable<bool> EventWorker::lease(AccountId account) {
+  auto& running_of = running_of_[account];
+  if (running_ >= kInFlight || running_of >= kInFlightOfAccount) co_return false;
+  const size_t room = std::min(kInFlight - running_, kInFlightOfAccount - running_of);
+  auto items = co_await queue_.lease(kQueues + account.str(), room, policy_.lease);
+  if (!items) {
+    log::error("events can't be leased: {}", items.error().describe());
+    co_return false;
+  }
+  if (items->empty()) co_return false;
+  last_served_ = account;
+  for (auto& item : *items) {
+    // In hand already: hurry_next() made it due when its own time had come.
+    if (!leased_.emplace(item.id, 0).second) continue;
+    ++running_;
+    ++running_of;
+    tasks_.spawn("event", handle(std::move(item), account));
+  }
+  co_return running_ < kInFlight&& running_of < kInFlightOfAccount;
+}
+
+asio::awaitable<void> EventWorker::handle(store::QueueItem item, AccountId account) {
   const auto id = item.id;
   auto next = Next::gone;
   FunctionKey function;
@@ -126,8 +167,11 @@ asio::awaitable<void> EventWorker::handle(store::QueueItem item) {
   if (!tasks_.stopping()) co_await settle(std::move(item), function, next);
   if (!tasks_.stopping() && next != Next::refused) co_await hurry_next(std::move(function));
   leased_.erase(id);
+  auto& running_of = running_of_[account];
+  const bool was_full = running_ == kInFlight || running_of == kInFlightOfAccount;
   --running_;
-  if (running_ + 1 == kInFlight) wake();
+  --running_of;
+  if (was_full) wake();
 }
 
 // Only that its function is gone ends an event: a runtime or a network that is missing may come back.
@@ -160,7 +204,9 @@ asio::awaitable<void> EventWorker::settle(store::QueueItem item, FunctionKey fun
     next == Next::done ? ++metrics_.events_done : ++metrics_.events_dropped;
     done = co_await queue_.acknowledge(item.id);
   }
-  if (!done && done.error().kind != Kind::not_found) log::error("event {}: {}", item.id, done.error().describe());
+  if (done) co_return;
+  troubles_.erase(item.id);  // it is gone, or starts anew when its lease has ended
+  if (done.error().kind != Kind::not_found) log::error("event {}: {}", item.id, done.error().describe());
 }
 
 // A place of the function's concurrency may have come free.

@@ -6,8 +6,11 @@
 // off is tried at once, so that a queue of one function drains as fast as its concurrency lets it. An event whose
 // function is gone is dropped, also when another of that name has come. A lease is short and renewed while the
 // invocation runs, so that what a killed hearthd had in hand is tried again soon. Delivery is at least once; a retry
-// has the request id of the first try. At most kInFlight events run at once; how often an event failed, and what was
-// put off, is remembered in memory only.
+// has the request id of the first try. How often an event failed, and what was put off, is remembered in
+// memory only.
+//
+// Each account has a queue of its own (kQueues and its number), so that its limit is nobody else's; of one account at
+// most kInFlightOfAccount events run at once, of all at most kInFlight, and accounts take turns.
 //
 // Owned by the loop's thread. Source: AWS Lambda developer guide, "Error handling for asynchronous invocation".
 #pragma once
@@ -41,8 +44,9 @@ struct EventPolicy {
 
 class EventWorker {
  public:
-  static constexpr size_t kInFlight = 64;
-  static constexpr const char* kQueue = "events";
+  static constexpr size_t kInFlight = 256;
+  static constexpr size_t kInFlightOfAccount = 64;
+  static constexpr const char* kQueues = "events/";
 
   using InvokeFn = std::function<boost::asio::awaitable<Result<InvokeResult>>(Invocation)>;
   // Whether the function that the event is for is still there.
@@ -55,6 +59,8 @@ class EventWorker {
   void start();
   // Durable when it answers; Kind::invalid when it could not be read again. REQUIRES: the invocation has a request id.
   boost::asio::awaitable<Result<>> add(Invocation invocation);
+  // Drops all events of the account.
+  boost::asio::awaitable<Result<>> clear(AccountId account);
   void stop();
   boost::asio::awaitable<void> join();
   size_t in_flight() const { return running_; }
@@ -67,7 +73,11 @@ class EventWorker {
   enum class Next { done, failed, refused, gone };
 
   boost::asio::awaitable<void> work();
-  boost::asio::awaitable<void> handle(store::QueueItem item);
+  boost::asio::awaitable<void> find_accounts();
+  std::vector<AccountId> accounts_in_turn() const;
+  // Takes events of the account in hand; whether there may be more of them.
+  boost::asio::awaitable<bool> lease(AccountId account);
+  boost::asio::awaitable<void> handle(store::QueueItem item, AccountId account);
   boost::asio::awaitable<Next> attempt(Invocation invocation);
   boost::asio::awaitable<void> settle(store::QueueItem item, FunctionKey function, Next next);
   boost::asio::awaitable<void> hurry_next(FunctionKey function);
@@ -87,6 +97,9 @@ class EventWorker {
   std::unordered_map<int64_t, Trouble> troubles_;
   std::unordered_map<int64_t, int> leased_;
   std::map<FunctionKey, std::set<int64_t>> put_off_;  // refused and not yet leased again
+  std::map<AccountId, size_t> running_of_;            // accounts that may have events
+  AccountId last_served_;
+  bool found_accounts_ = false;
   size_t running_ = 0;
   bool woken_ = false;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 
 #include "runtime/invoker_fixture_test.h"
 
@@ -126,11 +127,11 @@ TEST_F(EventsTest, TheLeaseOfALongInvocationIsRenewed) {
   EXPECT_EQ(outcomes_of(key), "ok ");  // and not a second time when the first lease ended
 }
 
-TEST_F(EventsTest, AtMostSoManyRunAtOnce) {
+TEST_F(EventsTest, OneAccountTakesNoMoreThanItsShare) {
   config.pool_max = 4;
   start();
   const auto key = add("sleep");
-  for (size_t i = 0; i < EventWorker::kInFlight + 10; ++i) enqueue(key, "1500");
+  for (size_t i = 0; i < EventWorker::kInFlightOfAccount + 10; ++i) enqueue(key, "1500");
   size_t most = 0;
   run_until(
       [&] {
@@ -138,7 +139,43 @@ TEST_F(EventsTest, AtMostSoManyRunAtOnce) {
         return queue.items.empty();
       },
       20s);
-  EXPECT_EQ(most, EventWorker::kInFlight);
+  EXPECT_EQ(most, EventWorker::kInFlightOfAccount);
+}
+
+TEST_F(EventsTest, AnAccountWithManyEventsHoldsUpNoOther) {
+  start();
+  const auto busy = add("silent", [](Function& f) { f.timeout_seconds = 60; });
+  for (size_t i = 0; i < EventWorker::kInFlightOfAccount + 10; ++i) enqueue(busy, "{}");
+  const FunctionKey other{AccountId("111111111111"), "echo"};
+  auto function = functions.table[add("echo")];
+  function.key = other;
+  functions.table[other] = function;
+  enqueue(other, "{}");
+  run_until([&] { return outcomes_of(other) == "ok "; });
+  EXPECT_EQ(queue.items.size(), EventWorker::kInFlightOfAccount + 10);
+}
+
+TEST_F(EventsTest, AnAccountsEventsAreCleared) {
+  policy.throttle_first = 60s;
+  start();
+  const auto key = add("echo", [](Function& f) { f.reserved_concurrency = 0; });
+  enqueue(key, "{}");
+  run_until([&] { return queue.delays.size() == 1; });
+  const FunctionKey other{AccountId("111111111111"), "echo"};
+  functions.table[other] = functions.table[key];
+  functions.table[other].key = other;
+  enqueue(other, "{}");
+  std::optional<Result<>> cleared;
+  boost::asio::co_spawn(loop, invoker->clear_events(key.account),
+                        [&](std::exception_ptr, Result<> result) { cleared = std::move(result); });
+  run_until([&] { return cleared.has_value(); });
+  EXPECT_TRUE(*cleared);
+  ASSERT_EQ(queue.items.size(), 1u);
+  EXPECT_EQ(queue.items.begin()->second.queue, "events/111111111111");
+  functions.table[key].reserved_concurrency.reset();
+  enqueue(key, "{}");
+  run_until([&] { return queue.items.size() == 1; });
+  EXPECT_EQ(outcomes_of(key), "ok throttled ");
 }
 
 TEST(Event, IsReadAsItWasWritten) {

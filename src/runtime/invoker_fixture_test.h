@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/task_group.h"
@@ -56,6 +57,7 @@ struct TableOfFunctions final : Functions {
 struct MemoryQueue final : store::Queue {
   explicit MemoryQueue(const Clock& of) : clock(of) {}
   struct Item {
+    std::string queue;
     store::QueueItem item;
     WallTime due;
   };
@@ -64,16 +66,16 @@ struct MemoryQueue final : store::Queue {
   std::vector<std::chrono::milliseconds> delays;
   int64_t next_id = 1;
 
-  boost::asio::awaitable<Result<int64_t>> enqueue(std::string, std::string body) override {
+  boost::asio::awaitable<Result<int64_t>> enqueue(std::string queue, std::string body) override {
     const int64_t id = next_id++;
-    items.emplace(id, Item{{id, std::move(body), 0, clock.wall()}, clock.wall()});
+    items.emplace(id, Item{std::move(queue), {id, std::move(body), 0, clock.wall()}, clock.wall()});
     co_return id;
   }
-  boost::asio::awaitable<Result<std::vector<store::QueueItem>>> lease(std::string, size_t limit,
+  boost::asio::awaitable<Result<std::vector<store::QueueItem>>> lease(std::string queue, size_t limit,
                                                                       std::chrono::milliseconds lease) override {
     std::vector<store::QueueItem> leased;
     for (auto& [id, item] : items) {
-      if (leased.size() >= limit || item.due > clock.wall()) continue;
+      if (item.queue != queue || leased.size() >= limit || item.due > clock.wall()) continue;
       leased.push_back(item.item);
       ++item.item.attempts;
       item.due = clock.wall() + lease;
@@ -91,8 +93,14 @@ struct MemoryQueue final : store::Queue {
     at->second.due = clock.wall() + delay;
     co_return Result<>{};
   }
-  boost::asio::awaitable<Result<>> clear(std::string) override {
-    items.clear();
+  boost::asio::awaitable<Result<std::vector<std::string>>> names(std::string prefix) override {
+    std::set<std::string> names;
+    for (const auto& [id, item] : items)
+      if (item.queue.starts_with(prefix)) names.insert(item.queue);
+    co_return std::vector<std::string>(names.begin(), names.end());
+  }
+  boost::asio::awaitable<Result<>> clear(std::string queue) override {
+    std::erase_if(items, [&](const auto& entry) { return entry.second.queue == queue; });
     co_return Result<>{};
   }
 };

@@ -35,6 +35,9 @@ class InvokerImpl final : public InvokerService, private InstanceOwner {
   void warden_connected(const warden::HelloReply& hello) override;
   void warden_disconnected() override;
   void container_gone(const warden::ContainerGone& gone) override;
+  boost::asio::awaitable<Result<>> clear_events(AccountId account) override {
+    return events_.clear(std::move(account));
+  }
   std::string metrics_text() const override;
   boost::asio::awaitable<void> stop() override;
 

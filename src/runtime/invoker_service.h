@@ -60,6 +60,9 @@ class InvokerService : public Invoker {
   virtual void warden_disconnected() = 0;
   virtual void container_gone(const warden::ContainerGone& gone) = 0;
 
+  // Drops all events of the account (testing.reset).
+  virtual boost::asio::awaitable<Result<>> clear_events(AccountId account) = 0;
+
   virtual std::string metrics_text() const = 0;
   // Ends every instance; what is under way fails with Kind::unavailable. Warm containers stay, for the next hearthd.
   virtual boost::asio::awaitable<void> stop() = 0;

@@ -37,6 +37,8 @@ Result<ItemTable> ItemTable::open(Database& database, int64_t max_items) {
   TRY_ASSIGN(table.lease_, database.prepare("UPDATE item SET due_at = ?2, attempts = attempts + 1 WHERE id = ?1"));
   TRY_ASSIGN(table.remove_, database.prepare("DELETE FROM item WHERE id = ?1"));
   TRY_ASSIGN(table.retry_, database.prepare("UPDATE item SET due_at = ?2 WHERE id = ?1"));
+  TRY_ASSIGN(table.names_, database.prepare("SELECT queue FROM queue_size WHERE items > 0 "
+                                            "AND substr(queue, 1, length(?1)) = ?1 ORDER BY queue"));
   TRY_ASSIGN(table.clear_, database.prepare("DELETE FROM item WHERE queue = ?1"));
   return table;
 }
@@ -74,6 +76,18 @@ Result<> ItemTable::acknowledge(int64_t id) {
 Result<> ItemTable::retry_at(int64_t id, WallTime due) {
   TRY(retry_.with(id, millis(due)).run());
   return must_have_changed(retry_, id);
+}
+
+Result<std::vector<std::string>> ItemTable::names(const std::string& prefix) {
+  std::vector<std::string> names;
+  names_.with(prefix);
+  for (;;) {
+    TRY_ASSIGN(bool row, names_.step());
+    if (!row) break;
+    names.push_back(names_.bytes(0));
+  }
+  names_.finish();
+  return names;
 }
 
 Result<> ItemTable::clear(const std::string& queue) { return clear_.with(queue).run(); }

@@ -26,6 +26,7 @@ class ItemTable {
                                        std::chrono::milliseconds lease);
   Result<> acknowledge(int64_t id);
   Result<> retry_at(int64_t id, WallTime due);
+  Result<std::vector<std::string>> names(const std::string& prefix);
   Result<> clear(const std::string& queue);
 
  private:
@@ -38,6 +39,7 @@ class ItemTable {
   Statement lease_;
   Statement remove_;
   Statement retry_;
+  Statement names_;
   Statement clear_;
 };
 

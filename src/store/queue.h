@@ -38,6 +38,8 @@ class Queue {
   // Both: not_found when the item is gone.
   virtual boost::asio::awaitable<Result<>> acknowledge(int64_t id) = 0;
   virtual boost::asio::awaitable<Result<>> retry_later(int64_t id, std::chrono::milliseconds delay) = 0;
+  // Queues that hold items and whose name starts with `prefix`.
+  virtual boost::asio::awaitable<Result<std::vector<std::string>>> names(std::string prefix) = 0;
   // Drops all items of the queue, leased or not.
   virtual boost::asio::awaitable<Result<>> clear(std::string queue) = 0;
 };

@@ -94,6 +94,19 @@ TEST_P(QueueContract, QueuesAreApartAndClearEmptiesOne) {
   EXPECT_EQ(bodies(lease(100, milliseconds(1), "other")), (Texts{"c"}));
 }
 
+TEST_P(QueueContract, QueuesThatHoldItemsAreNamed) {
+  auto names = [&](const std::string& prefix) { return run(backend_->loop, backend_->queue().names(prefix)).value(); };
+  EXPECT_EQ(names(""), Texts{});
+  auto only = enqueue("x", "a/1").value();
+  enqueue("x", "a/2").value();
+  enqueue("x", "b%").value();
+  EXPECT_EQ(names("a/"), (Texts{"a/1", "a/2"}));
+  EXPECT_EQ(names("%"), Texts{});
+  lease(1, milliseconds(1000), "a/2");
+  acknowledge(only).value();
+  EXPECT_EQ(names(""), (Texts{"a/2", "b%"}));
+}
+
 TEST_P(QueueContract, AFullQueueRefusesUntilAnItemLeaves) {
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < Backend::kItems; ++i) ids.push_back(enqueue("x").value());

@@ -120,6 +120,11 @@ class SqliteQueue final : public Queue {
     co_return co_await thread_.write(std::move(work), 0);
   }
 
+  asio::awaitable<Result<std::vector<std::string>>> names(std::string prefix) override {
+    auto work = [this, prefix] { return table_.names(prefix); };
+    co_return co_await thread_.read(std::move(work));
+  }
+
   asio::awaitable<Result<>> clear(std::string queue) override {
     auto work = [this, queue] { return table_.clear(queue); };
     co_return co_await thread_.write(std::move(work), 0);

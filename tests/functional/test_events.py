@@ -227,7 +227,7 @@ def fill_queue(instance, items):
     with contextlib.closing(sqlite3.connect(instance.state / "hearth.db")) as database, database:
         database.execute(
             "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?) "
-            "INSERT INTO item(queue, body, attempts, enqueued_at, due_at) SELECT 'events', '{}', 0, ?, ? FROM number",
+            "INSERT INTO item(queue, body, attempts, enqueued_at, due_at) SELECT 'events/000000000000', '{}', 0, ?, ? FROM number",
             (items, now, now + 3_600_000))
 
 
