@@ -81,8 +81,9 @@ def package(folder):
 class Postgres:
     """A PostgreSQL server of our own in a VPC host, its data in a temporary folder."""
 
-    def __init__(self, netns, address, dishes):
+    def __init__(self, netns, address, dishes, cleanup):
         self.folder = tempfile.mkdtemp(prefix="hearth-tour-pg-")
+        cleanup.callback(shutil.rmtree, self.folder)
         self.address = address
         data = f"{self.folder}/data"
         shutil.chown(self.folder, "postgres", "postgres")
@@ -92,6 +93,7 @@ class Postgres:
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", netns, *self.as_postgres(), f"{PG_BIN}/postgres", "-D", data, "-h", address,
              "-k", self.folder, "-c", "fsync=off"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        cleanup.callback(self.stop)
         self.wait_until_ready()
         values = ", ".join(f"('{dish}')" for dish in dishes)
         self.run("psql", "-q", "-h", self.folder, "-U", "postgres", "-c",
@@ -115,8 +117,6 @@ class Postgres:
     def stop(self):
         self.process.terminate()
         self.process.wait()
-        shutil.rmtree(self.folder)
-
 
 
 class Tenant:
@@ -141,8 +141,7 @@ class Tenant:
             made = json.loads(hearth("vpc", "host", "add", self.vpc, self.subnet, host, "--json"))
             cleanup.callback(hearth, "vpc", "host", "remove", host)
             self.address = made["address"]
-            self.server = Postgres(host, self.address, dishes)
-            cleanup.callback(self.server.stop)
+            self.server = Postgres(host, self.address, dishes, cleanup)
 
     def create(self, code, cleanup):
         with step(f"{self.name}: create function `menu` ({len(code) / 1e6:.1f} MB, psycopg inside) with a VpcConfig"):
