@@ -2,6 +2,7 @@
 import json
 import pathlib
 import subprocess
+import threading
 
 import pytest
 
@@ -94,13 +95,16 @@ def test_invoke_async_is_queued_and_done(hearth, function):
     with subprocess.Popen(
             [hearth.build / "bin" / "hearth", "--config", hearth.config, "logs", function, "--tail", "1000", "-f"],
             stdout=subprocess.PIPE, text=True, env=hearth.environment) as follower:
+        deadline = threading.Timer(30, follower.kill)
+        deadline.start()
         try:
             for line in follower.stdout:
                 if 'line {"dish": "async"}' in line:
                     break
             else:
-                pytest.fail("the log ended before the function ran")
+                pytest.fail("the log ended, or 30 s, before the function ran")
         finally:
+            deadline.cancel()
             follower.kill()
 
 
