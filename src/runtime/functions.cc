@@ -443,4 +443,12 @@ asio::awaitable<Result<std::unique_ptr<Functions>>> Functions::load(store::Regis
   co_return catalogue;
 }
 
+int64_t reserved_concurrency(const Functions& functions, const AccountId& account, std::string_view except) {
+  int64_t sum = 0;
+  for (const Function* function : functions.list(account, "", Functions::kMaxFunctions)) {
+    if (function->key.name != except) sum += function->reserved_concurrency.value_or(0);
+  }
+  return sum;
+}
+
 }  // namespace hearth::runtime

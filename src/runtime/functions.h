@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -75,5 +76,8 @@ class Functions {
   // All functions of the account (testing.reset).
   virtual boost::asio::awaitable<Result<>> remove_all(AccountId account) = 0;
 };
+
+// Of all functions of the account but `except`.
+int64_t reserved_concurrency(const Functions& functions, const AccountId& account, std::string_view except = "");
 
 }  // namespace hearth::runtime

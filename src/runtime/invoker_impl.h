@@ -61,7 +61,6 @@ class InvokerImpl final : public InvokerService, private InstanceOwner {
   void account(Ticket& ticket, std::string_view outcome);
   void record_throttled(const Invocation& invocation, std::string_view reason, WallTime at);
   void fail_ticket(std::shared_ptr<Ticket> ticket, const Error& error);
-  int64_t reserved_sum(const AccountId& account) const;
 
   // InstanceOwner
   void on_ready(Instance& instance) override;

@@ -36,7 +36,8 @@ InvokerImpl::InvokerImpl(Dependencies dependencies)
       held_(deadlines_),
       admission_({.concurrency = deps_.config.concurrency,
                   .unreserved_minimum = deps_.config.unreserved_minimum,
-                  .reserved_sum = [this](const AccountId& account) { return reserved_sum(account); }}),
+                  .reserved_sum =
+                      [this](const AccountId& account) { return reserved_concurrency(deps_.functions, account); }}),
       pools_(tasks_, deadlines_, deps_.warden, metrics_,
              {.min = deps_.config.pool_min,
               .max = deps_.config.pool_max,
@@ -120,13 +121,6 @@ FunctionState& InvokerImpl::state_of(const FunctionKey& key) {
     state->key = key;
   }
   return *state;
-}
-
-int64_t InvokerImpl::reserved_sum(const AccountId& account) const {
-  int64_t sum = 0;
-  for (const auto* function : deps_.functions.list(account, "", Functions::kMaxFunctions))
-    sum += function->reserved_concurrency.value_or(0);
-  return sum;
 }
 
 void InvokerImpl::dispatch(std::shared_ptr<Ticket> ticket) {

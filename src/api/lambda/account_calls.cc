@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace hearth::api::lambda {
 namespace {
 
@@ -22,10 +24,13 @@ Outcome<const runtime::Function*> AccountCalls::find(const Request& request) con
   return function;
 }
 
-int64_t AccountCalls::reserved(const AccountId& account, const std::string& except) const {
-  int64_t sum = 0;
-  for (const auto* function : parts_.functions.list(account, "", runtime::Functions::kMaxFunctions)) {
-    if (function->key.name != except) sum += function->reserved_concurrency.value_or(0);
+int64_t AccountCalls::reserved_by_others(const Request& request) const {
+  int64_t sum = runtime::reserved_concurrency(parts_.functions, request.call.account, request.ref.name);
+  for (const auto& [key, wanted] : reserving_) {
+    if (key.account != request.call.account || key.name == request.ref.name) continue;
+    const runtime::Function* function = parts_.functions.shown(key);
+    int64_t counted = function == nullptr ? 0 : function->reserved_concurrency.value_or(0);
+    sum += std::max<int64_t>(0, wanted - counted);
   }
   return sum;
 }
@@ -42,8 +47,7 @@ Answer AccountCalls::put_concurrency(Request request) {
   auto function = find(request);
   if (!function) co_return std::unexpected(function.error());
   auto wanted = request.body.members.at("ReservedConcurrentExecutions").to_number<int64_t>();
-  int64_t others = reserved(request.call.account, request.ref.name);
-  if (parts_.config.concurrency - others - wanted < parts_.config.unreserved_minimum) {
+  if (parts_.config.concurrency - reserved_by_others(request) - wanted < parts_.config.unreserved_minimum) {
     co_return invalid_parameter(
         fmt::format("Specified ReservedConcurrentExecutions for function decreases account's "
                     "UnreservedConcurrentExecution below its minimum value of [{}].",
@@ -53,6 +57,12 @@ Answer AccountCalls::put_concurrency(Request request) {
     to.reserved_concurrency = wanted;
     return {};
   };
+  struct Listed {
+    Reserving& all;
+    Reserving::iterator at;
+    ~Listed() { all.erase(at); }
+  };
+  Listed listed{reserving_, reserving_.emplace(request.key(), wanted)};
   auto changed = co_await annotate(std::move(request), std::move(set));
   if (!changed) co_return std::unexpected(changed.error());
   co_return json_reply(200, json::object{{"ReservedConcurrentExecutions", wanted}});
@@ -81,11 +91,9 @@ Answer AccountCalls::tag(Request request) {
   if (!tags) co_return std::unexpected(tags.error());
   auto function = find(request);
   if (!function) co_return std::unexpected(function.error());
-  auto all = (*function)->tags;
-  for (const auto& [key, value] : *tags) all[key] = value;
-  if (all.size() > kMaxTags) co_return invalid_parameter("Number of tags exceeds resource tag limit.");
   auto add = [tags = std::move(*tags)](runtime::Function& to) -> Result<> {
     for (const auto& [key, value] : tags) to.tags[key] = value;
+    if (to.tags.size() > kMaxTags) return fail(Kind::invalid, "Number of tags exceeds resource tag limit.");
     return {};
   };
   auto changed = co_await annotate(std::move(request), std::move(add));
@@ -118,11 +126,12 @@ Answer AccountCalls::list_tags(Request request) {
 Answer AccountCalls::settings(Request request) {
   const AccountId& account = request.call.account;
   int64_t all = parts_.config.concurrency;
-  json::object limit{{"TotalCodeSize", kMaxCodeBytes},
-                     {"CodeSizeUnzipped", static_cast<int64_t>(runtime::Packages::kMaxUnpacked)},
-                     {"CodeSizeZipped", static_cast<int64_t>(runtime::Packages::kMaxZip)},
-                     {"ConcurrentExecutions", all},
-                     {"UnreservedConcurrentExecutions", all - reserved(account, "")}};
+  json::object limit{
+      {"TotalCodeSize", kMaxCodeBytes},
+      {"CodeSizeUnzipped", static_cast<int64_t>(runtime::Packages::kMaxUnpacked)},
+      {"CodeSizeZipped", static_cast<int64_t>(runtime::Packages::kMaxZip)},
+      {"ConcurrentExecutions", all},
+      {"UnreservedConcurrentExecutions", all - runtime::reserved_concurrency(parts_.functions, account)}};
   json::object usage{{"TotalCodeSize", parts_.functions.code_bytes(account)},
                      {"FunctionCount", static_cast<int64_t>(parts_.functions.count(account))}};
   co_return json_reply(200, json::object{{"AccountLimit", limit}, {"AccountUsage", usage}});

@@ -1,6 +1,8 @@
 // AccountCalls: reserved concurrency, tags, and what an account may have and has.
 #pragma once
 
+#include <map>
+
 #include "api/lambda/parts.h"
 
 namespace hearth::api::lambda {
@@ -20,13 +22,16 @@ class AccountCalls {
   Answer settings(Request request);
 
  private:
+  using Reserving = std::multimap<runtime::FunctionKey, int64_t>;  // asked for and not yet recorded
+
   Outcome<const runtime::Function*> find(const Request& request) const;
-  // Of all functions of the account but `except`.
-  int64_t reserved(const AccountId& account, const std::string& except) const;
+  // What other functions of the account have reserved, or are about to.
+  int64_t reserved_by_others(const Request& request) const;
   boost::asio::awaitable<Outcome<runtime::Function>> annotate(Request request,
                                                               std::function<Result<>(runtime::Function&)> change);
 
   const Parts& parts_;
+  Reserving reserving_;
 };
 
 }  // namespace hearth::api::lambda

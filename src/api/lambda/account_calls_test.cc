@@ -44,6 +44,30 @@ TEST_F(AccountCallsTest, a_reservation_leaves_the_others_their_minimum) {
   EXPECT_EQ(settings.at("AccountUsage").at("TotalCodeSize"), 12);
 }
 
+TEST_F(AccountCallsTest, reservations_and_tags_that_race_keep_to_the_limits) {
+  make("other");
+  auto put = [&](const std::string& name) {
+    return service_.handle(
+        request("PUT", "/2017-10-31/functions/" + name + "/concurrency", R"({"ReservedConcurrentExecutions":600})"));
+  };
+  std::vector<boost::asio::awaitable<Reply>> calls;
+  calls.push_back(put("hello"));
+  calls.push_back(put("other"));
+  auto replies = run_all(std::move(calls));
+  EXPECT_EQ(replies[0].status, 200);
+  EXPECT_EQ(replies[1].status, 400);
+  calls.clear();
+  for (const char* prefix : {"a", "b"}) {
+    json::object tags;
+    for (size_t i = 0; i < kMaxTags / 2 + 1; ++i) tags[prefix + std::to_string(i)] = "v";
+    calls.push_back(service_.handle(request("POST", tags_path_, json::serialize(json::object{{"Tags", tags}}))));
+  }
+  replies = run_all(std::move(calls));
+  EXPECT_EQ(replies[0].status, 204);
+  EXPECT_EQ(verdict(replies[1]), "400 InvalidParameterValueException Number of tags exceeds resource tag limit.");
+  EXPECT_EQ(functions_.all.at({kAccount, "hello"}).tags.size(), kMaxTags / 2 + 1);
+}
+
 TEST_F(AccountCallsTest, tags_are_added_listed_and_taken_away) {
   EXPECT_EQ(send("POST", tags_path_, R"({"Tags":{"a":"1","b":"2"}})").status, 204);
   EXPECT_EQ(send("POST", tags_path_, R"({"Tags":{"b":"3"}})").status, 204);

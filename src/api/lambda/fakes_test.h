@@ -5,6 +5,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <fstream>
 #include <map>
@@ -26,6 +28,23 @@ T run(boost::asio::awaitable<T> task) {
   });
   loop.run();
   return std::move(*result);
+}
+
+// As run(), of several that begin before the first of them ends.
+template <typename T>
+std::vector<T> run_all(std::vector<boost::asio::awaitable<T>> tasks) {
+  boost::asio::io_context loop;
+  std::vector<std::optional<T>> results(tasks.size());
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    boost::asio::co_spawn(loop, std::move(tasks[i]), [&results, i](std::exception_ptr failed, T value) {
+      if (failed) std::rethrow_exception(failed);
+      results[i] = std::move(value);
+    });
+  }
+  loop.run();
+  std::vector<T> all;
+  for (auto& result : results) all.push_back(std::move(*result));
+  return all;
 }
 
 inline const AccountId kAccount{"000000000000"};
@@ -90,10 +109,13 @@ class FakeFunctions final : public runtime::Functions {
   }
   boost::asio::awaitable<Result<runtime::Function>> annotate(
       runtime::FunctionKey key, std::function<Result<>(runtime::Function&)> change) override {
+    co_await boost::asio::post(boost::asio::use_awaitable);  // what is recorded is seen later
     auto found = all.find(key);
     if (found == all.end()) co_return fail(Kind::not_found, "gone");
-    CO_TRY(change(found->second));
-    co_return found->second;
+    runtime::Function changed = found->second;
+    CO_TRY(change(changed));
+    found->second = changed;
+    co_return changed;
   }
   boost::asio::awaitable<Result<>> remove(runtime::FunctionKey key) override {
     if (all.erase(key) == 0) co_return fail(Kind::not_found, "gone");
