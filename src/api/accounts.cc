@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "account/";
 constexpr std::string_view kOperator = "account/operator";
-constexpr std::string_view kEndpointInside = "http://127.0.0.1:9002";  // warden/protocol.h: a container's AWS endpoint
 
 std::string random_text(size_t count, std::string_view alphabet) {
   std::string text;
@@ -76,15 +75,6 @@ Result<> write_private(const std::string& path, const std::string& text) {
   if (::fsync(fd.get()) < 0) return fail_errno("fsync " + fresh);
   if (::rename(fresh.c_str(), path.c_str()) < 0) return fail_errno("rename " + fresh);
   return {};
-}
-
-std::string as_variable(std::string_view service) {
-  std::string name = "AWS_ENDPOINT_URL_";
-  for (char c : service) {
-    auto byte = static_cast<unsigned char>(c);
-    name.push_back(std::isalnum(byte) ? static_cast<char>(std::toupper(byte)) : '_');
-  }
-  return name;
 }
 
 }  // namespace
@@ -232,13 +222,9 @@ std::vector<std::pair<std::string, std::string>> Accounts::function_environment(
   auto found = accounts_.find(account);
   if (found == accounts_.end()) return {};
   const AccessKey& key = found->second.function_key;
-  std::vector<std::pair<std::string, std::string>> variables{{"AWS_ACCESS_KEY_ID", key.access_key_id},
-                                                             {"AWS_SECRET_ACCESS_KEY", key.secret_access_key},
-                                                             {"AWS_SESSION_TOKEN", key.session_token}};
-  variables.emplace_back("AWS_ENDPOINT_URL",
-                         config_.endpoint_url.empty() ? std::string(kEndpointInside) : config_.endpoint_url);
-  for (const auto& [service, url] : config_.service_endpoint_urls) variables.emplace_back(as_variable(service), url);
-  return variables;
+  return {{"AWS_ACCESS_KEY_ID", key.access_key_id},
+          {"AWS_SECRET_ACCESS_KEY", key.secret_access_key},
+          {"AWS_SESSION_TOKEN", key.session_token}};
 }
 
 Result<> Accounts::write_files(const std::string& endpoint) const {

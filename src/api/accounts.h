@@ -57,8 +57,8 @@ class Accounts {
   boost::asio::awaitable<Result<AccessKey>> new_key(AccountId account);
   boost::asio::awaitable<Result<>> remove(AccountId account);
 
-  // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, and the endpoints that the configuration says, for a
-  // function of the account; nothing for an account that is gone.
+  // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN for a function of the account; nothing for an
+  // account that is gone.
   std::vector<std::pair<std::string, std::string>> function_environment(const AccountId& account) const;
 
   // Writes <state>/credentials (the default account's) and <state>/operator, mode 0600, for the CLI and scripts.

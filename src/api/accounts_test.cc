@@ -119,16 +119,13 @@ TEST_F(AccountsTest, a_removed_accounts_keys_are_worth_nothing) {
   EXPECT_EQ(run(accounts->remove(AccountId("000000000000"))).error().kind, Kind::conflict);
 }
 
-TEST_F(AccountsTest, functions_get_temporary_credentials_and_endpoints) {
-  config_.service_endpoint_urls = {{"s3", "http://s3.local"}, {"api gateway", "http://gw.local"}};
+TEST_F(AccountsTest, functions_get_temporary_credentials) {
   auto accounts = load();
   std::map<std::string, std::string> variables;
   for (auto& [name, value] : accounts->function_environment(AccountId("000000000000"))) variables[name] = value;
   EXPECT_TRUE(variables["AWS_ACCESS_KEY_ID"].starts_with("ASIA"));
   EXPECT_FALSE(variables["AWS_SESSION_TOKEN"].empty());
-  EXPECT_EQ(variables["AWS_ENDPOINT_URL"], "http://127.0.0.1:9002");
-  EXPECT_EQ(variables["AWS_ENDPOINT_URL_S3"], "http://s3.local");
-  EXPECT_EQ(variables["AWS_ENDPOINT_URL_API_GATEWAY"], "http://gw.local");
+  EXPECT_EQ(variables.size(), 3u);
   const Caller* caller = accounts->find(variables["AWS_ACCESS_KEY_ID"]);
   ASSERT_NE(caller, nullptr);
   EXPECT_EQ(caller->account.str(), "000000000000");

@@ -92,7 +92,7 @@ struct NetworkPlan {
 };
 using NetworkPlanFn = std::function<Result<NetworkPlan>(const Function&)>;
 
-// Credentials and endpoint that a function gets. Handed over by main (api plugs in).
+// Credentials that a function gets. Handed over by main (api plugs in).
 using FunctionCredentialsFn = std::function<std::vector<std::pair<std::string, std::string>>(const Function&)>;
 // Serves the AWS endpoint on a listening socket inside a container, until the returned function is called.
 using ServeEndpointFn = std::function<std::function<void()>(Fd listener)>;
