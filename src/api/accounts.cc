@@ -195,9 +195,15 @@ asio::awaitable<Result<>> Accounts::remove(AccountId id) {
   if (!contains(id)) co_return fail(Kind::not_found, "there is no account " + id.str());
   if (id.str() == config_.default_account) co_return fail(Kind::conflict, "the default account stays");
   unindex(id);  // nobody gets in while it goes
-  CO_TRY(co_await registry_.remove(std::string(kPrefix) + id.str(), std::nullopt));
+  auto removed = co_await registry_.remove(std::string(kPrefix) + id.str(), std::nullopt);
+  if (!removed && removed.error().kind != Kind::not_found) {
+    unindex(id);  // a key may have been made meanwhile
+    if (auto found = accounts_.find(id); found != accounts_.end()) index(id, found->second);
+    co_return removed;
+  }
+  unindex(id);
   accounts_.erase(id);
-  co_return Result<>();
+  co_return removed;
 }
 
 asio::awaitable<Result<>> Accounts::save(AccountId id, Account account) {

@@ -119,6 +119,20 @@ TEST_F(AccountsTest, a_removed_accounts_keys_are_worth_nothing) {
   EXPECT_EQ(run(accounts->remove(AccountId("000000000000"))).error().kind, Kind::conflict);
 }
 
+TEST_F(AccountsTest, an_account_that_could_not_be_removed_is_as_before) {
+  auto accounts = load();
+  AccountId account("123456789012");
+  auto key = run(accounts->create(account));
+  ASSERT_TRUE(key);
+  registry_.broken = true;
+  EXPECT_FALSE(run(accounts->remove(account)));
+  ASSERT_NE(accounts->find(key->access_key_id), nullptr);
+  EXPECT_EQ(accounts->find(key->access_key_id)->account, account);
+  registry_.broken = false;
+  EXPECT_TRUE(run(accounts->remove(account)));
+  EXPECT_EQ(accounts->find(key->access_key_id), nullptr);
+}
+
 TEST_F(AccountsTest, functions_get_temporary_credentials) {
   auto accounts = load();
   std::map<std::string, std::string> variables;
