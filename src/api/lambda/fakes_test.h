@@ -61,6 +61,7 @@ class FakeFunctions final : public runtime::Functions {
  public:
   std::map<runtime::FunctionKey, runtime::Function> all;
   int revisions = 0;
+  std::optional<Error> refuse_create;
   bool activates = true;  // at once, as far as a client sees
 
   const runtime::Function* find(const runtime::FunctionKey& key) const override { return shown(key); }
@@ -84,6 +85,7 @@ class FakeFunctions final : public runtime::Functions {
   }
   boost::asio::awaitable<Result<runtime::Function>> create(runtime::Function function) override {
     if (all.contains(function.key)) co_return fail(Kind::conflict, "taken");
+    if (refuse_create) co_return std::unexpected(*refuse_create);
     stamp(function);
     function.state_reason = "The function is being created.";
     function.state_reason_code = "Creating";

@@ -93,7 +93,9 @@ Answer FunctionCalls::create(Request request) {
   auto created = co_await parts_.functions.create(std::move(*function));
   if (created) co_return json_reply(201, describe(*created, Shown::whole, Arn::plain));
   if (created.error().kind == Kind::conflict) co_return taken;
-  if (created.error().kind == Kind::exhausted) {
+  // Otherwise it is the store that has no room.
+  bool too_many = parts_.functions.count(request.call.account) >= runtime::Functions::kMaxFunctions;
+  if (created.error().kind == Kind::exhausted && too_many) {
     co_return refuse("CodeStorageExceededException", created.error().message);
   }
   co_return std::unexpected(refusal_of(created.error()));

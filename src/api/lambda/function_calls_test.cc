@@ -335,6 +335,19 @@ TEST_F(LambdaTest, code_is_replaced_or_tried) {
             "400 InvalidParameterValueException Please provide a source for function code.");
 }
 
+TEST_F(LambdaTest, a_store_without_room_is_not_the_accounts_fault) {
+  functions_.refuse_create = Error{Kind::exhausted, "too many changes wait for the disk"};
+  EXPECT_EQ(verdict(create(create_body("hello"))), "429 TooManyRequestsException too many changes wait for the disk");
+  runtime::Function other;
+  for (size_t i = 0; i < runtime::Functions::kMaxFunctions; ++i) {
+    other.key = {kAccount, "f" + std::to_string(i)};
+    functions_.all[other.key] = other;
+  }
+  functions_.refuse_create = Error{Kind::exhausted, "an account holds at most so many functions"};
+  EXPECT_EQ(verdict(create(create_body("hello"))),
+            "400 CodeStorageExceededException an account holds at most so many functions");
+}
+
 TEST_F(LambdaTest, large_code_is_parsed_beside_the_loop) {
   std::string zip = "PK" + std::string(LambdaService::kParseOnLoop * 2, 'z');
   auto body = create_body("large");
