@@ -83,6 +83,10 @@ TEST_F(AccountCallsTest, tags_have_limits) {
   };
   json::object most;
   for (size_t i = 0; i < kMaxTags; ++i) most["key" + std::to_string(i)] = "v";
+  std::string accents;
+  for (size_t i = 0; i < kMaxTagKey; ++i) accents += "\xc3\xa9";
+  most[accents] = accents + accents;
+  most.erase("key0");
   EXPECT_EQ(tag(most), "ok");
   EXPECT_EQ(tag({{"one more", "v"}}), "400 InvalidParameterValueException Number of tags exceeds resource tag limit.");
   EXPECT_EQ(tag({{"aws:mine", "v"}}).substr(0, 35), "400 InvalidParameterValueException ");

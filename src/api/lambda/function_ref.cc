@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace hearth::api::lambda {
 namespace {
 
@@ -42,7 +44,7 @@ std::unexpected<Refusal> violation(std::string_view text, std::string_view const
   return refuse(
       "ValidationException",
       fmt::format("1 validation error detected: Value '{}' at 'functionName' failed to satisfy constraint: {}",
-                  text.substr(0, 1024), constraint));
+                  utf8_prefix(text, 1024), constraint));
 }
 
 std::unexpected<Refusal> no_match(std::string_view text) {

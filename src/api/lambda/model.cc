@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/sigv4.h"
+#include "base/utf8.h"
 
 namespace hearth::api::lambda {
 namespace {
@@ -313,8 +314,8 @@ void Model::check_value(const Shape& shape, json::value& value, const std::strin
 }
 
 void Model::check_text(const Shape& shape, std::string_view text, const std::string& path, Findings& findings) const {
-  std::string shown = shape.sensitive ? "" : fmt::format(" '{}'", text.substr(0, 1024));
-  auto length = static_cast<double>(text.size());
+  std::string shown = shape.sensitive ? "" : fmt::format(" '{}'", utf8_prefix(text, 1024));
+  auto length = static_cast<double>(utf16_length(text));
   if (shape.max && length > *shape.max) {
     findings.add(shown, path, fmt::format("Member must have length less than or equal to {}", *shape.max));
   }

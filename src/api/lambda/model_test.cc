@@ -156,6 +156,13 @@ TEST_F(LambdaTest, violations_are_worded_as_the_service_does) {
             "400 ValidationException ");
   EXPECT_EQ(with("MemorySize", uint64_t{18446744073709551615U}),
             "400 SerializationException 'memorySize' must be an integer");
+  std::string accents, faces;
+  for (int i = 0; i < 256; ++i) accents += "\xc3\xa9";
+  for (int i = 0; i < 129; ++i) faces += "\xf0\x9f\x98\x80";
+  EXPECT_EQ(with("Description", json::value(faces)),
+            one + "'" + faces + "' at 'description' " + failed + "have length less than or equal to 256");
+  EXPECT_EQ(with("Description", json::value(accents)), "ok");
+  functions_.all.clear();
   EXPECT_EQ(with("MemorySize", "large"), "400 SerializationException 'memorySize' must be an integer");
   EXPECT_EQ(with("VpcConfig", json::array{}), "400 SerializationException 'vpcConfig' must be an object");
   EXPECT_EQ(with("Description", nullptr), "ok");  // null is as good as absent

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/lambda/model.h"
+#include "base/utf8.h"
 
 namespace hearth::api::lambda {
 namespace {
@@ -161,7 +162,7 @@ Outcome<> check_runtime(const Settings& settings, const SettingsRules& rules) {
     return invalid_parameter(
         fmt::format("Value {} at 'runtime' failed to satisfy constraint: Member must satisfy enum "
                     "value set: [{}] or be a valid ARN",
-                    settings.runtime->substr(0, 256), fmt::join(known, ", ")));
+                    utf8_prefix(*settings.runtime, 256), fmt::join(known, ", ")));
   }
   return invalid_parameter(fmt::format("Runtime {} is not installed here", *settings.runtime));
 }
@@ -246,9 +247,9 @@ Outcome<std::map<std::string, std::string>> read_tags(const json::object& tags) 
   for (const auto& member : tags) {
     std::string key(member.key().data(), member.key().size());
     std::string value = text_of(member.value());
-    if (key.empty() || key.size() > kMaxTagKey || value.size() > kMaxTagValue) {
-      return invalid_parameter(fmt::format("Tag keys have 1 to {} bytes and values at most {}: '{}'", kMaxTagKey,
-                                           kMaxTagValue, key.substr(0, kMaxTagKey)));
+    if (key.empty() || utf16_length(key) > kMaxTagKey || utf16_length(value) > kMaxTagValue) {
+      return invalid_parameter(fmt::format("Tag keys have 1 to {} characters and values at most {}: '{}'", kMaxTagKey,
+                                           kMaxTagValue, utf8_prefix(key, kMaxTagKey)));
     }
     if (key.starts_with("aws:")) {
       return invalid_parameter("Tag keys that start with 'aws:' are reserved for internal use.");

@@ -28,7 +28,7 @@ using ResolveVpcFn =
 
 inline constexpr size_t kMaxEnvironment = 4096;  // bytes of names and values
 inline constexpr size_t kMaxTags = 50;
-inline constexpr size_t kMaxTagKey = 128;
+inline constexpr size_t kMaxTagKey = 128;  // UTF-16 units
 inline constexpr size_t kMaxTagValue = 256;
 
 // Members that a request has; nullopt leaves a function's as they are.
