@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "api/lambda/function_calls.h"
+
 namespace hearth::api::lambda {
 namespace {
 
@@ -127,7 +129,7 @@ Answer AccountCalls::settings(Request request) {
   const AccountId& account = request.call.account;
   int64_t all = parts_.config.concurrency;
   json::object limit{
-      {"TotalCodeSize", kMaxCodeBytes},
+      {"TotalCodeSize", FunctionCalls::kMaxCodeBytes},
       {"CodeSizeUnzipped", static_cast<int64_t>(runtime::Packages::kMaxUnpacked)},
       {"CodeSizeZipped", static_cast<int64_t>(runtime::Packages::kMaxZip)},
       {"ConcurrentExecutions", all},

@@ -9,8 +9,6 @@ namespace hearth::api::lambda {
 
 class AccountCalls {
  public:
-  static constexpr int64_t kMaxCodeBytes = 75LL * 1024 * 1024 * 1024;  // an account's zips; as on AWS
-
   explicit AccountCalls(const Parts& parts) : parts_(parts) {}
 
   Answer put_concurrency(Request request);

@@ -45,6 +45,12 @@ Outcome<> FunctionCalls::check_code(const json::object& code, bool has_zip) cons
   return {};
 }
 
+Outcome<> FunctionCalls::check_storage(const Request& request, int64_t replaced) const {
+  int64_t others = parts_.functions.code_bytes(request.call.account) - replaced;
+  if (others + static_cast<int64_t>(request.body.zip.size()) <= kMaxCodeBytes) return {};
+  return refuse("CodeStorageExceededException", "Code storage limit exceeded.");
+}
+
 // The function that CreateFunction asks for, without its code.
 Outcome<runtime::Function> FunctionCalls::wanted(const Request& request) const {
   const json::object& body = request.body.members;
@@ -85,6 +91,7 @@ Answer FunctionCalls::create(Request request) {
   if (!function) co_return std::unexpected(function.error());
   auto taken = refuse("ResourceConflictException", "Function already exist: " + ref->name);
   if (parts_.functions.shown(function->key) != nullptr) co_return taken;
+  if (auto room = check_storage(request, 0); !room) co_return std::unexpected(room.error());
   auto package = co_await unpack(std::move(request.body.zip));
   if (!package) co_return std::unexpected(package.error());
   function->package = package->digest;
@@ -192,6 +199,7 @@ Answer FunctionCalls::update_code(Request request) {
   if (!function) co_return std::unexpected(function.error());
   const json::object& body = request.body.members;
   if (auto code = check_code(body, request.body.has_zip); !code) co_return std::unexpected(code.error());
+  if (auto room = check_storage(request, (*function)->code_size); !room) co_return std::unexpected(room.error());
   auto settings = read_settings(body, request.call.account, rules_);
   if (!settings) co_return std::unexpected(settings.error());
   auto package = co_await unpack(std::move(request.body.zip));

@@ -10,6 +10,7 @@ namespace hearth::api::lambda {
 class FunctionCalls {
  public:
   static constexpr size_t kPage = 50;  // functions in one answer, whatever MaxItems says; as on AWS
+  static constexpr int64_t kMaxCodeBytes = 75LL * 1024 * 1024 * 1024;  // an account's zips; as on AWS
 
   FunctionCalls(const Parts& parts, const Model& model);
 
@@ -26,6 +27,8 @@ class FunctionCalls {
  private:
   Outcome<const runtime::Function*> shown(const Request& request) const;
   Outcome<> check_code(const json::object& code, bool has_zip) const;
+  // Whether the account has room for the zip in the place of `replaced` bytes.
+  Outcome<> check_storage(const Request& request, int64_t replaced) const;
   Outcome<runtime::Function> wanted(const Request& request) const;
   std::string code_link(const Request& request, const runtime::Function& function) const;
   // Why an update was not taken, in AWS's words.

@@ -348,6 +348,20 @@ TEST_F(LambdaTest, a_store_without_room_is_not_the_accounts_fault) {
             "400 CodeStorageExceededException an account holds at most so many functions");
 }
 
+TEST_F(LambdaTest, an_accounts_code_has_a_limit) {
+  make("large");
+  make("small");
+  functions_.all.at({kAccount, "large"}).code_size = FunctionCalls::kMaxCodeBytes - 6;
+  const std::string full = "400 CodeStorageExceededException Code storage limit exceeded.";
+  EXPECT_EQ(verdict(create(create_body("other"))), full);
+  auto code = [](const std::string& zip) { return json::serialize(json::object{{"ZipFile", base64_encode(zip)}}); };
+  EXPECT_EQ(verdict(send("PUT", path("small", "/code"), code("PK longer"))), full);
+  EXPECT_EQ(verdict(send("PUT", path("small", "/code"), code("PK new"))), "ok");
+  Call others = request("POST", kFunctions, json::serialize(create_body("other")));
+  others.account = kOther;
+  EXPECT_EQ(send(std::move(others)).status, 201);
+}
+
 TEST_F(LambdaTest, large_code_is_parsed_beside_the_loop) {
   std::string zip = "PK" + std::string(LambdaService::kParseOnLoop * 2, 'z');
   auto body = create_body("large");
