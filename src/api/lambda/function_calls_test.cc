@@ -73,6 +73,7 @@ TEST_F(LambdaTest, what_is_not_offered_is_refused_by_name) {
       {"PackageType", "Image"},
       {"SnapStart", json::object{{"ApplyOn", "PublishedVersions"}}},
       {"LoggingConfig", json::object{{"LogFormat", "JSON"}}},
+      {"TracingConfig", json::object{{"Mode", "Active"}}},
       {"TenancyConfig", json::object{{"TenantIsolationMode", "PER_TENANT"}}},
       {"Architectures", {"arm64"}},
   };

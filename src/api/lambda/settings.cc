@@ -97,6 +97,10 @@ Outcome<> refuse_what_is_not_offered(const json::object& body) {
   if (snap != nullptr && text_member(*snap, "ApplyOn") == "PublishedVersions") {
     return invalid_parameter("Hearth does not offer SnapStart.");
   }
+  const json::object* tracing = object_member(body, "TracingConfig");
+  if (tracing != nullptr && text_member(*tracing, "Mode") == "Active") {
+    return invalid_parameter("Hearth does not offer TracingConfig with Mode Active.");
+  }
   const json::object* logging = object_member(body, "LoggingConfig");
   if (logging != nullptr) {
     bool plain = text_member(*logging, "LogFormat") != "JSON" && text_member(*logging, "ApplicationLogLevel").empty() &&
