@@ -95,6 +95,7 @@ bool FakeShim::act(const Event& event) {
   if (handler == "large") return post(path(event, "response"), std::string(7 * 1024 * 1024, 'x'));
   if (handler == "wrong_id") post("/2018-06-01/runtime/invocation/00000000-0000-0000-0000-000000000000/response", "{}");
   if (handler == "print") (void)!::write(options_.log, "one\ntwo\n", 8);
+  if (handler == "print_unended") (void)!::write(options_.log, "one\ntwo", 7);
   if (handler == "flood") {
     const std::string line = std::string(1023, 'f') + "\n";
     for (int i = 0; i < 4096; ++i)

@@ -68,13 +68,18 @@ void InstanceLog::read() {
     tenth_ = now;
     in_tenth_ = 0;
   }
-  drain();
+  read_pipe();
   if (reader_->ended) return;
   if (in_tenth_ <= kMaxRead) return reader_->wait();
   deadlines_.set(pause_, tenth_ + std::chrono::milliseconds(100), [this] { read(); });
 }
 
 void InstanceLog::drain() {
+  read_pipe();
+  if (!partial_.empty()) line(std::exchange(partial_, {}));
+}
+
+void InstanceLog::read_pipe() {
   static thread_local std::array<char, kReadSize> buffer;
   // Twice what a pipe holds, so that a function that never stops writing can't keep us here.
   for (int i = 0; i < 2 && !reader_->ended; ++i) {

@@ -1,10 +1,10 @@
 // InstanceLog: the standard output and error of one container, cut into lines for its function's log.
 //
-// The pipe is read when it becomes readable; drain() reads what is left, so that an answer's log tail is whole. What
-// comes belongs to the invocation of the moment (begin … end), or to none. The tail holds the last kTail bytes of
-// lines. A flood is bounded: more than kMaxRate bytes in a second are dropped and counted in one line, and of a
-// function that writes faster than kMaxRead in a tenth of a second nothing is read until that tenth is over (its write
-// then waits).
+// The pipe is read when it becomes readable; drain() reads what is left, so that an answer's log tail is whole, and
+// takes what came without its newline for a line. What comes belongs to the invocation of the moment (begin … end), or
+// to none. The tail holds the last kTail bytes of lines. A flood is bounded: more than kMaxRate bytes in a second are
+// dropped and counted in one line, and of a function that writes faster than kMaxRead in a tenth of a second nothing is
+// read until that tenth is over (its write then waits).
 //
 // Owned by its instance, on the loop's thread.
 #pragma once
@@ -35,7 +35,7 @@ class InstanceLog {
   // The tail begins anew, but the first one holds what the start wrote.
   void begin(std::string_view request_id);
   void platform(std::string_view line);
-  // Reads what is in the pipe, at most twice what it can hold.
+  // Reads what is in the pipe, at most twice what it can hold. A line that was begun ends with it.
   void drain();
   // Ends the invocation: its lines so far, at most kTail bytes.
   std::string end();
@@ -43,6 +43,7 @@ class InstanceLog {
  private:
   struct Reader;
   void read();
+  void read_pipe();
   void take(std::string_view bytes);
   void line(std::string_view text);
   void keep(std::string_view text);

@@ -43,6 +43,15 @@ TEST_F(LogsTest, TheTailHoldsTheInvocationsLinesBetweenStartAndReport) {
   EXPECT_THAT(warm.log_tail, testing::Not(HasSubstr(got.request_id)));
 }
 
+TEST_F(LogsTest, ALineWithoutItsNewlineIsOfTheInvocationThatWroteIt) {
+  const auto key = add("print_unended");
+  const auto tail = [](Invocation& invocation) { invocation.log_tail = true; };
+  for (int i = 0; i < 2; ++i) {
+    const auto got = invoke(key, "{}", tail);
+    EXPECT_THAT(got.log_tail, HasSubstr("\none\ntwo\nEND RequestId: " + got.request_id));
+  }
+}
+
 TEST_F(LogsTest, LinesAreInTheFunctionsFileWithTheirRequestId) {
   const auto key = add("print");
   const auto first = invoke(key);
