@@ -75,6 +75,7 @@ asio::awaitable<Result<WardenAnswer>> FakeWarden::call(warden::Request request, 
   if (auto* to_kill = std::get_if<warden::Kill>(&request)) co_return kill(to_kill->container);
   if (auto* to_adopt = std::get_if<warden::AdoptContainer>(&request)) {
     ++adopts;
+    if (adopt_failure) co_return std::unexpected(*adopt_failure);
     co_return hand_out(*containers.at(to_adopt->container));
   }
   if (std::holds_alternative<warden::ListContainers>(request)) {

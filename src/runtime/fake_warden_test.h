@@ -37,6 +37,7 @@ class FakeWarden final : public WardenClient {
   std::chrono::milliseconds make_time{0};
   std::optional<Error> make_failure;
   std::optional<Error> bind_failure;  // of the next bind
+  std::optional<Error> adopt_failure;
   std::string runtime = "python3.11";
 
   // What it sees.

@@ -36,6 +36,17 @@ TEST_F(InvokerWardenTest, AtStartWarmContainersAreAdoptedAndBoundOnesKilled) {
   EXPECT_EQ(warden.binds[0].container, warm);
 }
 
+TEST_F(InvokerWardenTest, AWarmContainerThatCantBeAdoptedIsKilled) {
+  const auto warm = warden.leave(ContainerState::warm);
+  warden.adopt_failure = Error{Kind::internal, "its descriptors are gone"};
+  config.pool_min = 1;
+  start();
+  run_until([&] { return stock() == 1 && warden.killed.size() == 1; });
+  EXPECT_EQ(warden.killed[0], warm);
+  EXPECT_FALSE(warden.containers.contains(warm));
+  run_until([&] { return invoker->pool_status().at("containers") == 1; });
+}
+
 TEST_F(InvokerWardenTest, AWardenThatRestartsKeepsInstancesAndTheOnesItLostAreGone) {
   start();
   const auto kept = add("echo");

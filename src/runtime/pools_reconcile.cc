@@ -101,7 +101,9 @@ asio::awaitable<void> Pools::adopt(warden::ContainerInfo info) {
       answer ? warm_container(info.runtime, std::move(*answer)) : std::unexpected(std::move(answer).error());
   if (!container) {
     log::warn("container {} can't be adopted: {}", info.container.str(), container.error().describe());
-    if (container.error().kind != Kind::unavailable) kill(info.container);
+    if (container.error().kind == Kind::unavailable) co_return;  // the next connection has it in its list
+    living_[info.container] = Life::warm;
+    kill(info.container);
     co_return;
   }
   ++metrics_.adopted;
