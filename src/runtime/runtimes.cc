@@ -30,17 +30,22 @@ bool is_name(const std::string& name) {
 // NOLINTNEXTLINE(*-reference-coroutine-parameters)
 asio::awaitable<Result<std::unique_ptr<Runtimes>>> Runtimes::load(store::Registry& registry,
                                                                   std::map<std::string, std::string> configured) {
-  CO_TRY_ASSIGN(const auto records, co_await registry.list(std::string(kPrefix), "", kMaxAliases));
-  for (const auto& record : records) {
-    CO_TRY_ASSIGN(auto target, target_of(record));
-    auto name = record.key.substr(kPrefix.size());
-    if (target.empty()) {
-      configured.erase(name);  // a configured alias that was removed while running
-    } else {
-      configured[std::move(name)] = std::move(target);
+  auto aliases = configured;
+  for (std::string after;;) {
+    CO_TRY_ASSIGN(const auto records, co_await registry.list(std::string(kPrefix), after, kMaxAliases));
+    for (const auto& record : records) {
+      CO_TRY_ASSIGN(auto target, target_of(record));
+      auto name = record.key.substr(kPrefix.size());
+      if (target.empty()) {
+        aliases.erase(name);
+      } else {
+        aliases[std::move(name)] = std::move(target);
+      }
     }
+    if (records.size() < kMaxAliases) break;
+    after = records.back().key;
   }
-  co_return std::unique_ptr<Runtimes>(new Runtimes(registry, std::move(configured)));
+  co_return std::unique_ptr<Runtimes>(new Runtimes(registry, std::move(configured), std::move(aliases)));
 }
 
 void Runtimes::set_available(std::vector<std::string> runtimes) {
@@ -73,8 +78,12 @@ asio::awaitable<Result<>> Runtimes::set_alias(std::string name, std::string targ
 
 asio::awaitable<Result<>> Runtimes::remove_alias(std::string name) {
   if (!aliases_.contains(name)) co_return fail(Kind::not_found, "no alias for runtime " + name);
-  auto value = json::serialize(json::object{{"target", ""}});
-  CO_TRY(co_await registry_.put(std::string(kPrefix) + name, std::move(value), std::nullopt));
+  if (configured_.contains(name)) {  // the record says that it is not wanted
+    auto value = json::serialize(json::object{{"target", ""}});
+    CO_TRY(co_await registry_.put(std::string(kPrefix) + name, std::move(value), std::nullopt));
+  } else {
+    CO_TRY(co_await registry_.remove(std::string(kPrefix) + name, std::nullopt));
+  }
   aliases_.erase(name);
   co_return Result<>{};
 }

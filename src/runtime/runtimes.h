@@ -42,11 +42,13 @@ class Runtimes {
   boost::asio::awaitable<Result<>> remove_alias(std::string name);
 
  private:
-  Runtimes(store::Registry& registry, std::map<std::string, std::string> aliases)
-      : registry_(registry), aliases_(std::move(aliases)) {}
+  Runtimes(store::Registry& registry, std::map<std::string, std::string> configured,
+           std::map<std::string, std::string> aliases)
+      : registry_(registry), configured_(std::move(configured)), aliases_(std::move(aliases)) {}
   bool is_available(const std::string& name) const;
 
   store::Registry& registry_;
+  const std::map<std::string, std::string> configured_;
   std::map<std::string, std::string> aliases_;
   std::vector<std::string> available_;
   bool known_ = false;
