@@ -2,12 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "base/log.h"
 
 namespace hearth {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr std::chrono::seconds kTrimLogsAfter{5};
 
 std::optional<vpc::VpcConfig> vpc_config(const runtime::Function& function) {
   if (!function.vpc) return std::nullopt;
@@ -69,6 +74,7 @@ Daemon::Done Daemon::open_runtime() {
           [this](const runtime::FunctionKey& key) {
             if (invoker_) invoker_->replace_instances(key);
             networks_->release_unused(key.account);
+            trim_logs_soon(key.account);
           },
   };
   warden_ = WardenClient::start(loop_.get_executor(), config_.warden_socket(), std::move(warden_hooks));
@@ -172,6 +178,23 @@ Daemon::Done Daemon::reset(AccountId account) {
   CO_TRY(co_await functions_->remove_all(account));
   CO_TRY(co_await invoker_->clear_events(account));
   co_return co_await networks_->reset(account);
+}
+
+// Once for the many deletions that may come together.
+void Daemon::trim_logs_soon(const AccountId& account) {
+  if (trimming_.insert(account).second) tasks_.spawn("trim logs", trim_logs(account));
+}
+
+asio::awaitable<void> Daemon::trim_logs(AccountId account) {
+  asio::steady_timer timer(loop_, kTrimLogsAfter);
+  co_await timer.async_wait(asio::use_awaitable);
+  trimming_.erase(account);
+  std::set<std::string> living;
+  for (const auto* function : functions_->list(account, "", runtime::Functions::kMaxFunctions)) {
+    living.insert(function->key.name);
+  }
+  auto trimmed = co_await logs_->trim(account, std::move(living));
+  if (!trimmed) log::warn("logs of deleted functions stay: {}", trimmed.error().describe());
 }
 
 std::vector<vpc::Use> Daemon::uses_of(const AccountId& account) const {

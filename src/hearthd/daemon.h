@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "api/accounts.h"
@@ -52,6 +53,8 @@ class Daemon {
 
   void on_warden_connected(const warden::HelloReply& hello);
   Done reset(AccountId account);
+  void trim_logs_soon(const AccountId& account);
+  boost::asio::awaitable<void> trim_logs(AccountId account);
   std::string metrics() const;
   std::vector<vpc::Use> uses_of(const AccountId& account) const;
 
@@ -61,6 +64,7 @@ class Daemon {
   Fd listener_;
   boost::asio::thread_pool blocking_{2};
   TaskGroup tasks_;
+  std::set<AccountId> trimming_;  // accounts whose logs will be trimmed
 
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<api::Accounts> accounts_;

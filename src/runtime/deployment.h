@@ -17,7 +17,7 @@ namespace hearth::runtime {
 struct Deployment {
   Function function;
   std::string arn;
-  Logs::Sink* log = nullptr;
+  std::shared_ptr<Logs::Sink> log;
 };
 
 // The start message for the shim (shims/protocol.md): handler and the whole environment, as AWS sets it. The function's

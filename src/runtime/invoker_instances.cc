@@ -145,8 +145,8 @@ Result<std::shared_ptr<const Deployment>> InvokerImpl::deployment_of(FunctionSta
   if (state.deployment) return state.deployment;
   const Function* function = deps_.functions.find(state.key);
   if (function == nullptr) return fail(Kind::not_found, "Function not found: " + state.key.name);
-  TRY_ASSIGN(auto* log, deps_.logs.sink(state.key));
-  state.deployment = std::make_shared<const Deployment>(Deployment{*function, function->arn(), log});
+  TRY_ASSIGN(auto log, deps_.logs.sink(state.key));
+  state.deployment = std::make_shared<const Deployment>(Deployment{*function, function->arn(), std::move(log)});
   return state.deployment;
 }
 

@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string_view>
+#include <utility>
 
 #include "base/fd.h"
 
@@ -89,6 +92,35 @@ Result<std::vector<LogLine>> read_log_tail(const std::string& path, size_t lines
   }
   std::ranges::reverse(found);
   return found;
+}
+
+Result<> trim_logs(const std::string& folder, const std::set<std::string>& living, size_t kept) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::map<std::string, fs::file_time_type> gone;  // when the function's last line was written
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::string name = at->path().filename();
+    for (std::string_view ending : {".1", ".log"}) {
+      if (name.ends_with(ending)) name.resize(name.size() - ending.size());
+    }
+    if (living.contains(name)) continue;
+    std::error_code vanished;  // then it is as old as can be
+    auto written = at->last_write_time(vanished);
+    auto& newest = gone.try_emplace(name, fs::file_time_type::min()).first->second;
+    if (!vanished) newest = std::max(newest, written);
+  }
+  if (error == std::errc::no_such_file_or_directory) return {};
+  if (error) return fail_errno("read " + folder, error.value());
+  std::vector<std::pair<fs::file_time_type, std::string>> oldest_last;
+  for (const auto& [name, written] : gone) oldest_last.emplace_back(written, name);
+  std::ranges::sort(oldest_last, std::greater());
+  for (size_t i = kept; i < oldest_last.size(); ++i) {
+    for (std::string_view ending : {".log", ".log.1"}) {
+      fs::remove(fs::path(folder) / (oldest_last[i].second + std::string(ending)), error);
+      if (error) return fail_errno("remove the log of " + oldest_last[i].second, error.value());
+    }
+  }
+  return {};
 }
 
 }  // namespace hearth::runtime

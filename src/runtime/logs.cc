@@ -26,6 +26,10 @@ asio::awaitable<Result<std::vector<LogLine>>> read_on_pool(std::string path, siz
   co_return read_log_tail(path, lines, Logs::kMaxTailBytes);
 }
 
+asio::awaitable<Result<>> trim_on_pool(std::string folder, std::set<std::string> living) {
+  co_return trim_logs(folder, living, Logs::kKeptDeleted);
+}
+
 asio::awaitable<Result<>> append_on_pool(std::string path, std::string text, size_t max_file) {
   co_return append_log(path, text, max_file);
 }
@@ -44,14 +48,15 @@ Logs::Logs(asio::any_io_executor executor, asio::thread_pool& blocking, const Cl
   tasks_.spawn("log files", flush_when_due());
 }
 
-Result<Logs::Sink*> Logs::sink(const FunctionKey& function) {
+Result<std::shared_ptr<Logs::Sink>> Logs::sink(const FunctionKey& function) {
   auto at = sinks_.find(function);
-  if (at != sinks_.end()) return at->second.get();
+  if (at != sinks_.end()) return at->second->shared_from_this();
   if (!is_word(function.account.str(), 12, "") || !is_word(function.name, 140, "-_"))
     return fail(Kind::invalid, "not a function's name: " + function.name);
   auto path = options_.dir + "/" + function.account.str() + "/" + function.name + ".log";
-  std::unique_ptr<Sink> made(new Sink(*this, std::move(path)));
-  return sinks_.emplace(function, std::move(made)).first->second.get();
+  std::shared_ptr<Sink> made(new Sink(*this, function, std::move(path)));
+  sinks_.emplace(function, made.get());
+  return made;
 }
 
 void Logs::Sink::write(std::string_view request_id, std::string_view stream, std::string_view text) {
@@ -79,7 +84,7 @@ void Logs::Sink::write(std::string_view request_id, std::string_view stream, std
 
 void Logs::become_dirty(Sink& sink) {
   if (dirty_.empty()) due_.expires_after(options_.flush);  // wakes flush_when_due(), which waits for that time
-  dirty_.push_back(&sink);
+  dirty_.push_back(sink.shared_from_this());
 }
 
 asio::awaitable<void> Logs::flush_when_due() {
@@ -101,7 +106,7 @@ asio::awaitable<Result<>> Logs::flush() {
   }
   flushing_ = true;
   Result<> outcome;
-  for (Sink* sink : std::exchange(dirty_, {})) {
+  for (auto& sink : std::exchange(dirty_, {})) {
     auto text = std::exchange(sink->pending_, {});
     const size_t size = text.size();
     auto work = append_on_pool(sink->path_, std::move(text), options_.max_file);
@@ -123,18 +128,23 @@ asio::awaitable<void> Logs::stop() {
 }
 
 asio::awaitable<Result<std::vector<LogLine>>> Logs::tail(FunctionKey function, size_t lines) {
-  CO_TRY_ASSIGN(Sink * sink, this->sink(function));
+  CO_TRY_ASSIGN(auto sink, this->sink(function));
   CO_TRY(co_await flush());
   auto work = read_on_pool(sink->path_, std::min(lines, kMaxTail));
   co_return co_await asio::co_spawn(blocking_.get_executor(), std::move(work), asio::use_awaitable);
 }
 
+asio::awaitable<Result<>> Logs::trim(AccountId account, std::set<std::string> living) {
+  auto work = trim_on_pool(options_.dir + "/" + account.str(), std::move(living));
+  co_return co_await asio::co_spawn(blocking_.get_executor(), std::move(work), asio::use_awaitable);
+}
+
 Result<uint64_t> Logs::follow(const FunctionKey& function, FollowFn on_line) {
   if (followed_.size() >= kMaxFollowers) return fail(Kind::exhausted, "too many followers of logs");
-  TRY_ASSIGN(Sink * sink, this->sink(function));
+  TRY_ASSIGN(auto sink, this->sink(function));
   const uint64_t id = next_follower_++;
   sink->followers_.emplace(id, std::move(on_line));
-  followed_.emplace(id, sink);
+  followed_.emplace(id, std::move(sink));
   return id;
 }
 

@@ -100,6 +100,21 @@ TEST_F(LogsTest, FollowersSeeEveryLineUntilTheyLeave) {
   EXPECT_EQ(seen.size(), 5u);
 }
 
+TEST_F(LogsTest, ASinkLivesAsLongAsItIsUsed) {
+  const FunctionKey key{AccountId("000000000000"), "name"};
+  auto sink = logs->sink(key).value();
+  EXPECT_EQ(logs->sink(key).value(), sink);
+  sink->write("id", "function", "kept");
+  EXPECT_EQ(logs->sinks(), 1u);
+  sink.reset();
+  run_until([&] { return logs->sinks() == 0; });  // its line is on the disk
+  EXPECT_EQ(text_of(log_of(key)), "kept\n");
+  const auto follower = logs->follow(key, [](const LogLine&) {}).value();
+  EXPECT_EQ(logs->sinks(), 1u);
+  logs->unfollow(follower);
+  EXPECT_EQ(logs->sinks(), 0u);
+}
+
 TEST_F(LogsTest, NamesThatWouldLeaveTheFolderAreRefused) {
   EXPECT_FALSE(logs->sink({AccountId("000000000000"), "../x"}));
   EXPECT_FALSE(logs->sink({AccountId("../../etc"), "x"}));
@@ -116,6 +131,29 @@ TEST_F(LogsTest, WhatTheDiskCantTakeInTimeIsDroppedAndCounted) {
   std::optional<bool> stopped;
   boost::asio::co_spawn(loop, small.stop(), [&](std::exception_ptr) { stopped = true; });
   run_until([&] { return stopped.has_value(); });
+}
+
+TEST(LogFiles, OfDeletedFunctionsTheNewestStay) {
+  char name[] = "/tmp/hearth-logs-XXXXXX";
+  const std::string dir = ::mkdtemp(name);
+  const auto now = std::filesystem::file_time_type::clock::now();
+  auto put = [&](const std::string& file, int age) {
+    std::ofstream(dir + "/" + file) << "x\n";
+    std::filesystem::last_write_time(dir + "/" + file, now - std::chrono::hours(age));
+  };
+  put("living.log", 9);
+  put("living.log.1", 10);
+  put("old.log", 7);
+  put("old.log.1", 8);
+  put("middle.log", 5);
+  put("new.log", 1);
+  put("new.log.1", 9);
+  ASSERT_TRUE(trim_logs(dir, {"living"}, 2));
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) left.insert(entry.path().filename());
+  EXPECT_EQ(left, (std::set<std::string>{"living.log", "living.log.1", "middle.log", "new.log", "new.log.1"}));
+  EXPECT_TRUE(trim_logs(dir + "/none", {}, 2));
+  std::filesystem::remove_all(dir);
 }
 
 TEST(LogFiles, AFileThatGrewMovesAsideOnce) {
