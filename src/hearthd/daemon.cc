@@ -37,7 +37,7 @@ Daemon::Done Daemon::open_records() {
   CO_TRY_ASSIGN(store_, store::SqliteStore::open(loop_.get_executor(), config_.state + "/hearth.db", clock_));
   CO_TRY_ASSIGN(accounts_, co_await api::Accounts::load(store_->registry(), config_));
   CO_TRY_ASSIGN(runtimes_, co_await runtime::Runtimes::load(store_->registry(), config_.runtime_aliases));
-  CO_TRY_ASSIGN(packages_, runtime::Packages::open(config_.packages_dir(), blocking_));
+  CO_TRY_ASSIGN(packages_, runtime::Packages::open(config_.packages_dir(), uploads_));
 
   auto warden = [this]() -> WardenClient& { return *warden_; };
   auto uses = [this](const AccountId& account) { return uses_of(account); };
@@ -113,7 +113,7 @@ Result<> Daemon::open_services() {
       .packages = *packages_,
       .invoker = *invoker_,
       .links = links_,
-      .blocking = blocking_,
+      .blocking = uploads_,
       .runtime_available = [this](const std::string& name) { return runtimes_->resolve(name).has_value(); },
       .resolve_vpc =
           [this](const AccountId& account, const std::vector<SubnetId>& subnets, const std::vector<GroupId>& groups) {
@@ -164,6 +164,7 @@ asio::awaitable<void> Daemon::stop() {
   co_await tasks_.join();
   if (warden_) warden_->stop();
   if (logs_) co_await logs_->stop();
+  uploads_.join();
   blocking_.join();
 }
 

@@ -63,6 +63,7 @@ class Daemon {
   const SystemClock clock_;
   Fd listener_;
   boost::asio::thread_pool blocking_{2};
+  boost::asio::thread_pool uploads_{2};  // of code: seconds of work that must not hold up the rest
   TaskGroup tasks_;
   std::set<AccountId> trimming_;  // accounts whose logs will be trimmed
 

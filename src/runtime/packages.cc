@@ -205,6 +205,15 @@ class PackagesOnDisk final : public Packages {
       : folder_(std::make_shared<Folder>(std::move(path), std::move(fd))), blocking_(blocking) {}
 
   asio::awaitable<Result<PackageInfo>> add(std::string zip) override {
+    if (adds_ >= kMaxAdds) co_return fail(Kind::exhausted, "Too many packages are being unpacked.");
+    struct Counted {
+      size_t& adds;
+      explicit Counted(size_t& of) : adds(of) { ++adds; }
+      Counted(const Counted&) = delete;
+      Counted& operator=(const Counted&) = delete;
+      ~Counted() { --adds; }
+    };
+    Counted counted(adds_);
     auto work = [folder = folder_, zip_ = std::move(zip)] { return folder->add(zip_); };
     co_return co_await run_blocking(blocking_, std::move(work));
   }
@@ -220,6 +229,7 @@ class PackagesOnDisk final : public Packages {
  private:
   std::shared_ptr<Folder> folder_;  // shared with the work under way
   asio::thread_pool& blocking_;
+  size_t adds_ = 0;  // under way
 };
 
 }  // namespace

@@ -9,6 +9,8 @@
 // kMaxUnpacked bytes or kMaxEntries entries unpacked (counted while unpacking, whatever the headers say); absolute
 // names, names with `..`; symlinks that leave the package; devices, fifos, hard links.
 //
+// Refuses (Kind::exhausted) more than kMaxAdds add() at once: each holds a whole zip in memory.
+//
 // Calls are coroutines of the loop; the work is on the blocking pool handed over, which must outlive this.
 #pragma once
 
@@ -35,6 +37,7 @@ class Packages {
   static constexpr size_t kMaxZip = 50 * 1024 * 1024;
   static constexpr size_t kMaxUnpacked = 250 * 1024 * 1024;
   static constexpr size_t kMaxEntries = 100'000;
+  static constexpr size_t kMaxAdds = 64;
 
   static Result<std::unique_ptr<Packages>> open(std::string dir, boost::asio::thread_pool& blocking);
   virtual ~Packages() = default;

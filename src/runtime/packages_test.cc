@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -53,6 +54,19 @@ class PackagesTest : public testing::Test {
 };
 
 const std::string kZipBytes = make_zip({{"app.py", "def handler(event, context): return 1\n"}, {"lib/x.py", ""}});
+
+TEST_F(PackagesTest, SoManyAreUnpackedAtOnceAndNoMore) {
+  std::vector<Result<PackageInfo>> outcomes;
+  for (size_t i = 0; i <= Packages::kMaxAdds; ++i) {
+    asio::co_spawn(loop_, packages_->add(kZipBytes),
+                   [&](std::exception_ptr, Result<PackageInfo> added) { outcomes.push_back(std::move(added)); });
+  }
+  loop_.run();
+  ASSERT_EQ(outcomes.size(), Packages::kMaxAdds + 1);
+  EXPECT_EQ(std::ranges::count_if(outcomes, [](const auto& one) { return one.has_value(); }), Packages::kMaxAdds);
+  EXPECT_EQ(outcomes.front().error().kind, Kind::exhausted);  // at once, before any other is done
+  EXPECT_TRUE(add(kZipBytes));
+}
 
 TEST_F(PackagesTest, APackageIsItsFilesUnderTheZipsDigest) {
   auto info = add(kZipBytes).value();
