@@ -70,6 +70,8 @@ class FrontDoor {
   uint16_t port() const { return main_->port(); }
   http::Counters counters() const { return main_->counters(); }
 
+  // Nobody is let in any more, and answers under way are given: see http::Server. Containers' endpoints go on.
+  void drain() { main_->drain(); }
   void stop();
   boost::asio::awaitable<void> join();
 

@@ -60,7 +60,7 @@ asio::awaitable<void> Connection::run() {
       ++shared_.counters.requests;
       no_deadline();
       Response response = co_await ask_handler();
-      bool close = response.close || !head_.keep_alive;
+      bool close = response.close || !head_.keep_alive || shared_.draining;
       if (!co_await respond(std::move(response), close) || close) break;
     }
     keep_rest();
@@ -87,6 +87,7 @@ asio::awaitable<size_t> Connection::read_some(char* to, size_t room) {
 asio::awaitable<Connection::Got> Connection::read_head() {
   head_read_ = false;
   used_ = 0;
+  if (shared_.draining && filled_ == 0) co_return Got::closed;
   parser_.emplace(head_);
   if (filled_ > 0) {
     set_deadline(shared_.options.header_deadline);
@@ -107,7 +108,9 @@ asio::awaitable<Connection::Got> Connection::read_head() {
       continue;
     }
     bool first = filled_ == 0;
+    idle_ = first;
     size_t read = co_await read_some(buffer_.data() + filled_, buffer_.size() - filled_);
+    idle_ = false;
     if (read == 0 && expired_ && !first) co_return co_await refuse(408, "request header not received in time");
     if (read == 0) co_return Got::closed;
     filled_ += read;

@@ -23,6 +23,7 @@ struct Shared {
   std::string date;  // "Date: …\r\n" of the second `date_second`
   std::time_t date_second = 0;
   std::function<void()> watch_deadlines;  // a connection has one: the sweeper must run
+  bool draining = false;                  // connections close after the answer under way
 };
 
 class Connection {
@@ -37,6 +38,8 @@ class Connection {
   MonotonicTime deadline() const { return deadline_; }
   // Ends the wait that is under way.
   void expire();
+  // Nothing of a request has come.
+  bool idle() const { return idle_; }
 
  private:
   enum class Got { all, answered, closed };  // answered: without the handler; the connection is in step
@@ -73,6 +76,7 @@ class Connection {
   size_t used_ = 0;     // of these, belongs to the request in hand
   std::string chunks_;  // encoded bytes of a chunked body; at its end, what follows the request
   Head head_;
+  bool idle_ = false;
   bool head_read_ = false;
   bool chunked_ = false;
   std::optional<RequestParser> parser_;

@@ -87,12 +87,17 @@ class ServerOnLoop final : public Server {
 
   void start() { tasks_.spawn("http accept", accept()); }
 
+  void drain() override {
+    shared_.draining = true;
+    close_listener();
+    for (Connection& connection : connections_) {
+      if (connection.idle()) connection.expire();
+    }
+  }
+
   void stop() override {
     tasks_.stop();
-    if (!acceptor_.is_open()) return;
-    // Not close(): others hold duplicates of a container's listener, so only release() takes it out of our epoll set.
-    boost::system::error_code ignored;
-    Fd listener(acceptor_.release(ignored));
+    close_listener();
   }
 
   asio::awaitable<void> join() override { return tasks_.join(); }
@@ -104,6 +109,13 @@ class ServerOnLoop final : public Server {
   }
 
  private:
+  void close_listener() {
+    if (!acceptor_.is_open()) return;
+    // Not close(): others hold duplicates of a container's listener, so only release() takes it out of our epoll set.
+    boost::system::error_code ignored;
+    Fd listener(acceptor_.release(ignored));
+  }
+
   asio::awaitable<void> accept() {
     for (;;) {
       boost::system::error_code error;

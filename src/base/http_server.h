@@ -115,6 +115,9 @@ class Server {
   // REQUIRES: stopped and joined.
   virtual ~Server() = default;
 
+  // Closes the listener; a connection closes after the answer that is under way, and at once when there is none. What
+  // comes after is for stop(), which may follow at any time.
+  virtual void drain() = 0;
   // Closes the listener, cancels handlers and closes all connections. join() waits until all of it has ended.
   virtual void stop() = 0;
   virtual boost::asio::awaitable<void> join() = 0;

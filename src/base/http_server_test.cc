@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
@@ -24,14 +25,17 @@ using namespace std::chrono_literals;
 // A blocking client, so that tests say byte by byte what goes over the wire.
 class Client {
  public:
-  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  enum class Expect { served, refused };
+  explicit Client(uint16_t port, Expect expect = Expect::served)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     timeval limit{10, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    int connected = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    EXPECT_EQ(connected == 0, expect == Expect::served);
   }
   void send(std::string_view text) {
     while (!text.empty()) {
@@ -59,6 +63,21 @@ class Client {
   Fd fd_;
 };
 
+// Answers of /held wait until the test lets go.
+struct Held {
+  std::promise<void> reached;
+  std::unique_ptr<asio::steady_timer> until;
+};
+
+asio::awaitable<Response> hold(Held* held) {
+  held->until =
+      std::make_unique<asio::steady_timer>(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+  held->reached.set_value();
+  boost::system::error_code ignored;
+  co_await held->until->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_return Response{200, {}, "held", false};
+}
+
 asio::awaitable<Response> echo(Request request) {
   Response response;
   response.headers.emplace_back("X-Seen", std::string(request.method()) + " " + std::string(request.head->target));
@@ -79,7 +98,7 @@ class HttpServer : public testing::Test {
   void start(Options options) {
     auto listener = listen_tcp("127.0.0.1", 0);
     ASSERT_TRUE(listener) << listener.error().describe();
-    auto server = Server::start(loop_.get_executor(), std::move(*listener), std::move(options), echo);
+    auto server = Server::start(loop_.get_executor(), std::move(*listener), std::move(options), handler_);
     ASSERT_TRUE(server) << server.error().describe();
     server_ = std::move(*server);
     thread_ = std::thread([this] { loop_.run(); });
@@ -112,6 +131,7 @@ class HttpServer : public testing::Test {
   }
 
   Options options_;
+  Handler handler_ = echo;
   asio::io_context loop_;
   asio::executor_work_guard<asio::io_context::executor_type> work_{loop_.get_executor()};
   std::unique_ptr<Server> server_;
@@ -305,6 +325,26 @@ TEST_F(HttpServer, carries_bodies_of_megabytes_both_ways) {
   auto answer = client.read_all();
   sender.join();
   EXPECT_TRUE(answer.ends_with(body));
+}
+
+TEST_F(HttpServer, draining_gives_answers_under_way_and_lets_nobody_in) {
+  Held held;
+  handler_ = [&](Request request) { return request.path() == "/held" ? hold(&held) : echo(std::move(request)); };
+  start(options_);
+  Client idle = connect();
+  idle.send("GET /first HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(has(idle.read_until("\r\n\r\n"), "X-Seen: GET /first"));
+  Client busy = connect();
+  busy.send("GET /held HTTP/1.1\r\n\r\nGET /late HTTP/1.1\r\n\r\n");
+  held.reached.get_future().wait();
+  asio::post(loop_, asio::use_future([&] { server_->drain(); })).get();
+  EXPECT_EQ(idle.read_all(), "");
+  Client(server_->port(), Client::Expect::refused);
+  EXPECT_EQ(counters().open, 1U);
+  asio::post(loop_, asio::use_future([&] { held.until->cancel(); })).get();
+  auto answer = busy.read_all();
+  EXPECT_TRUE(has(answer, "Connection: close\r\n")) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nheld"));
 }
 
 TEST_F(HttpServer, stop_cancels_handlers_that_wait_for_ever) {

@@ -13,6 +13,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kTrimLogsAfter{5};
+constexpr std::chrono::seconds kDrain{4};   // less than the 7 s that runit waits for a stop
+constexpr std::chrono::seconds kRefuse{1};  // for the answers to what the invoker gave up
+constexpr std::chrono::milliseconds kBetweenLooks{10};
 
 std::optional<vpc::VpcConfig> vpc_config(const runtime::Function& function) {
   if (!function.vpc) return std::nullopt;
@@ -156,16 +159,30 @@ Result<> Daemon::open_services() {
 
 asio::awaitable<void> Daemon::stop() {
   if (front_door_) {
+    front_door_->drain();
+    co_await wait_for_answers(kDrain);
+  }
+  if (invoker_) co_await invoker_->stop();
+  if (front_door_) {
+    co_await wait_for_answers(kRefuse);
     front_door_->stop();
     co_await front_door_->join();
   }
-  if (invoker_) co_await invoker_->stop();
   tasks_.stop();
   co_await tasks_.join();
   if (warden_) warden_->stop();
   if (logs_) co_await logs_->stop();
   uploads_.join();
   blocking_.join();
+}
+
+asio::awaitable<void> Daemon::wait_for_answers(std::chrono::milliseconds limit) {
+  const auto end = clock_.monotonic() + limit;
+  asio::steady_timer timer(loop_);
+  while (front_door_->counters().open > 0 && clock_.monotonic() < end) {
+    timer.expires_after(kBetweenLooks);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
 }
 
 void Daemon::on_warden_connected(const warden::HelloReply& hello) {

@@ -42,6 +42,7 @@ class Daemon {
 
   // Opens what survives and starts to serve. After an error the daemon must be stopped all the same.
   boost::asio::awaitable<Result<>> open();
+  // Lets nobody in; calls under way have kDrain to end, and are refused (5xx) after that.
   boost::asio::awaitable<void> stop();
 
  private:
@@ -52,6 +53,8 @@ class Daemon {
   Result<> open_services();
 
   void on_warden_connected(const warden::HelloReply& hello);
+  // Until there is no connection to the front door any more, but no longer than `limit`.
+  boost::asio::awaitable<void> wait_for_answers(std::chrono::milliseconds limit);
   Done reset(AccountId account);
   void trim_logs_soon(const AccountId& account);
   boost::asio::awaitable<void> trim_logs(AccountId account);
