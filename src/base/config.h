@@ -41,8 +41,9 @@ struct Config {
   // [limits]
   int64_t concurrency = 1000;        // limits.concurrency: account-wide
   int64_t unreserved_minimum = 100;  // limits.unreserved_minimum: a reservation must leave this much
-  int64_t containers = 2048;         // limits.containers: all living containers of the host
-  int64_t memory_mib = 0;            // limits.memory_mib: sum of MemorySize of bound instances; 0 = 90 % of the host
+  static constexpr int64_t kMaxContainers = 4096;
+  int64_t containers = 2048;  // limits.containers: all living containers of the host
+  int64_t memory_mib = 0;     // limits.memory_mib: sum of MemorySize of bound instances; 0 = 90 % of the host
 
   // [pool]
   int64_t pool_min = 4;                                     // pool.min: warm containers held for each runtime in use

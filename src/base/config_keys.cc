@@ -84,7 +84,8 @@ const Key kKeys[] = {
      "Invocations of one account that may run at the same time."},
     {"limits.unreserved_minimum", IntegerKey{&Config::unreserved_minimum, 0, 100'000},
      "How much of the account's concurrency reservations must leave to the other functions."},
-    {"limits.containers", IntegerKey{&Config::containers, 1, 65'536}, "Containers that may live on this host."},
+    {"limits.containers", IntegerKey{&Config::containers, 1, Config::kMaxContainers},
+     "Containers that may live on this host."},
     {"limits.memory_mib", IntegerKey{&Config::memory_mib, 0, 64 * 1024 * 1024},
      "Sum of the MemorySize of all bound instances, without what they write to /tmp; 0 means 90 % of the host's "
      "memory."},

@@ -48,7 +48,7 @@ class Pools {
   static constexpr size_t kMaxMakes = 16;   // under way for those who wait, all runtimes
   static constexpr size_t kMaxRefills = 2;  // under way for the stock
   static constexpr size_t kMaxWaiting = 4096;
-  static constexpr std::chrono::milliseconds kMakeDeadline{10'000};
+  static constexpr std::chrono::milliseconds kMakeDeadline{12'000};  // over the warden's own, whose answer says why
   static constexpr std::chrono::milliseconds kTakeDeadline{15'000};
   static constexpr std::chrono::milliseconds kRefillDelay{3};      // after the last bind,
   static constexpr std::chrono::milliseconds kMaxRefillDelay{25};  // and after the first one that was not made up for

@@ -4,12 +4,15 @@
 #include <set>
 #include <utility>
 
+#include "base/config.h"
 #include "base/log.h"
 #include "runtime/pools.h"
 
 namespace hearth::runtime {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+
+static_assert(Config::kMaxContainers <= warden::kMaxContainers, "all containers fit one list");
 
 void Pools::connected() {
   ++connection_;
