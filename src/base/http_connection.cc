@@ -283,7 +283,8 @@ asio::awaitable<bool> Connection::respond(Response response, bool close) {
   }
   format_head(response, close);
   bool body_goes = !has_no_body(response.status) && !(head_read_ && head_.method == "HEAD");
-  set_deadline(shared_.options.write_deadline);
+  auto for_body = std::chrono::seconds(body_goes ? response.body.size() / Options::kSlowestBodyRate : 0);
+  set_deadline(shared_.options.write_deadline + for_body);
   co_return co_await write_all(out_, body_goes ? std::string_view(response.body) : std::string_view());
 }
 

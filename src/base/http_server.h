@@ -85,8 +85,9 @@ using RefuseFn = std::function<Response(int status, std::string_view reason, con
 
 struct Options {
   static constexpr size_t kHeaderBytes = 16 * 1024;
-  static constexpr size_t kHeaders = 100;                 // fields of one request
-  static constexpr size_t kSlowestBodyRate = 128 * 1024;  // bytes/s; a body's deadline grows with its length
+  static constexpr size_t kHeaders = 100;  // fields of one request
+  static constexpr size_t kSlowestBodyRate =
+      128 * 1024;  // bytes/s; the deadline of a body, either way, grows with its length
 
   size_t body_bytes = 1024 * 1024;  // when there is no body_limit
   BodyLimitFn body_limit;
@@ -96,7 +97,7 @@ struct Options {
   std::chrono::milliseconds tick{1000};
   std::chrono::milliseconds header_deadline{10'000};  // first byte → whole header
   std::chrono::milliseconds body_deadline{20'000};    // plus its length / kSlowestBodyRate
-  std::chrono::milliseconds write_deadline{60'000};   // of one answer
+  std::chrono::milliseconds write_deadline{60'000};   // of one answer; plus its length / kSlowestBodyRate
   std::chrono::milliseconds idle_deadline{75'000};    // between requests, and before the first
 };
 

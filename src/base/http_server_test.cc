@@ -327,6 +327,22 @@ TEST_F(HttpServer, carries_bodies_of_megabytes_both_ways) {
   EXPECT_TRUE(answer.ends_with(body));
 }
 
+TEST_F(HttpServer, the_time_to_take_an_answer_grows_with_it) {
+  options_.body_bytes = 32 * 1024 * 1024;
+  options_.write_deadline = 50ms;
+  options_.header_deadline = 400ms;
+  start(options_);
+  Client slow = connect();
+  const std::string body(options_.body_bytes, 'x');  // more than sockets hold
+  slow.send("POST / HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  while (counters().requests == 0) std::this_thread::yield();
+  Client other = connect();
+  other.send("GET");
+  EXPECT_TRUE(has(other.read_all(), " 408 "));  // so 400 ms have passed
+  slow.finish_sending();
+  EXPECT_TRUE(slow.read_all().ends_with("\r\n\r\n" + body));
+}
+
 TEST_F(HttpServer, draining_gives_answers_under_way_and_lets_nobody_in) {
   Held held;
   handler_ = [&](Request request) { return request.path() == "/held" ? hold(&held) : echo(std::move(request)); };
