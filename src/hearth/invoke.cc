@@ -1,13 +1,13 @@
 #include "hearth/invoke.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <memory>
 
+#include "base/base64.h"
 #include "hearth/commands.h"
 #include "hearth/table.h"
 
@@ -62,13 +62,14 @@ Result<int> invoke(Context& context, const Options& options) {
   TRY_ASSIGN(std::string payload, read_payload(options.payload));
   TRY_ASSIGN(HttpReply reply, context.call(request_of(options, std::move(payload))));
   if (reply.status >= 400) TRY(read_reply(reply));
-  TRY_ASSIGN(std::string log, decode_base64(reply.header("x-amz-log-result")));
+  auto log = base64_decode(reply.header("x-amz-log-result"));
+  if (!log) return fail(Kind::invalid, "hearthd's answer holds bad base64");
   const bool failed = !reply.header("x-amz-function-error").empty();
   if (context.json()) {
-    fmt::print("{}\n", json::serialize(describe(reply, log)));
+    fmt::print("{}\n", json::serialize(describe(reply, *log)));
     return failed ? 1 : 0;
   }
-  fmt::print(stderr, "{}", log);
+  fmt::print(stderr, "{}", *log);
   if (failed) return fail(Kind::invalid, "the function failed: " + describe_function_error(reply.body));
   if (options.async)
     fmt::print("request {}\n", reply.header("x-amzn-requestid"));
@@ -102,17 +103,6 @@ std::string describe_function_error(const std::string& payload) {
     text += "\n" + shown;
   }
   return text;
-}
-
-Result<std::string> decode_base64(const std::string& text) {
-  std::string decoded(text.size() / 4 * 3, '\0');
-  if (text.empty()) return decoded;
-  int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                             reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0 || text.size() % 4 != 0) return fail(Kind::invalid, "hearthd's answer holds bad base64");
-  size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  decoded.resize(static_cast<size_t>(size) - padding);
-  return decoded;
 }
 
 void add_invoke_command(CLI::App& program, Actions& actions) {

@@ -16,7 +16,4 @@ Result<std::string> read_payload(const std::string& text);
 // shape.
 std::string describe_function_error(const std::string& payload);
 
-// Kind::invalid when `text` is not base64 with its padding.
-Result<std::string> decode_base64(const std::string& text);
-
 }  // namespace hearth::cli

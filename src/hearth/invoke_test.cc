@@ -30,14 +30,5 @@ TEST(FunctionError, IsTypeMessageAndTrace) {
   EXPECT_EQ(describe_function_error("plain"), "plain");
 }
 
-TEST(Base64, DecodesWithItsPaddingOrRefuses) {
-  EXPECT_EQ(*decode_base64(""), "");
-  EXPECT_EQ(*decode_base64("YQ=="), "a");
-  EXPECT_EQ(*decode_base64("YWI="), "ab");
-  EXPECT_EQ(*decode_base64("YWJj"), "abc");
-  EXPECT_FALSE(decode_base64("Y?=="));
-  EXPECT_FALSE(decode_base64("YWJ"));
-}
-
 }  // namespace
 }  // namespace hearth::cli

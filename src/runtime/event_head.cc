@@ -1,9 +1,10 @@
 #include "runtime/event_head.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <iterator>
+
+#include "base/base64.h"
 
 namespace hearth::runtime {
 namespace {
@@ -29,19 +30,8 @@ std::string event_head(const Ticket& ticket, std::string_view arn, WallTime dead
   out.append("\r\n");
   append_header(out, "Lambda-Runtime-Trace-Id", ticket.trace_id);
   if (!ticket.client_context.empty())
-    append_header(out, "Lambda-Runtime-Client-Context", decode_base64(ticket.client_context));
+    append_header(out, "Lambda-Runtime-Client-Context", base64_decode(ticket.client_context).value_or(""));
   fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n\r\n", ticket.payload.size());
-  return out;
-}
-
-std::string decode_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return {};
-  std::string out(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return {};
-  const size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  out.resize(static_cast<size_t>(size) - padding);
   return out;
 }
 

@@ -13,7 +13,4 @@ namespace hearth::runtime {
 // can't make headers of its own.
 std::string event_head(const Ticket& ticket, std::string_view arn, WallTime deadline);
 
-// "" for what is not base64.
-std::string decode_base64(std::string_view text);
-
 }  // namespace hearth::runtime

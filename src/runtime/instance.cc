@@ -8,6 +8,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/base64.h"
 #include "runtime/event_head.h"
 
 namespace hearth::runtime {
@@ -201,7 +202,7 @@ Outcome Instance::outcome_of(RuntimeRequest request) const {
   if (request.too_large) return response_too_large();
   if (request.endpoint == Endpoint::error) return reported_error(std::move(request.body), request.error_type);
   if (!request.error_type.empty())  // a stream that broke off says so in its trailers
-    return reported_error(decode_base64(request.error_body), request.error_type);
+    return reported_error(base64_decode(request.error_body).value_or(""), request.error_type);
   return {.payload = std::move(request.body)};
 }
 

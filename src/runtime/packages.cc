@@ -2,16 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <mutex>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/blocking.h"
 #include "base/fd.h"
 #include "base/sha256.h"
@@ -34,10 +33,7 @@ bool is_digest(std::string_view text) {
 
 PackageInfo info_of(std::string_view zip) {
   Sha256Digest hash = Sha256::of(zip);
-  std::array<unsigned char, 45> base64{};
-  int length = EVP_EncodeBlock(base64.data(), hash.data(), hash.size());
-  return PackageInfo{PackageDigest(hex(hash)), std::string(base64.begin(), base64.begin() + length),
-                     static_cast<int64_t>(zip.size())};
+  return PackageInfo{PackageDigest(hex(hash)), base64_encode(as_text(hash)), static_cast<int64_t>(zip.size())};
 }
 
 Result<> write_file(int folder, const std::string& name, std::string_view data) {

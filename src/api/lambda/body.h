@@ -1,7 +1,6 @@
 // What a request's body holds: JSON without its zip, and the zip itself.
 //
 // Code comes as base64 inside the JSON (tens of megabytes), so it is taken out once, here; what remains is small.
-// Base64 is RFC 4648's with padding.
 #pragma once
 
 #include <string>
@@ -23,9 +22,5 @@ Outcome<Body> read_body(std::string text);
 
 // That `text` is one JSON value, without making it. InvalidRequestContentException otherwise.
 Outcome<> check_json(std::string_view text);
-
-std::string base64_encode(std::string_view bytes);
-// Kind::invalid when it is not base64.
-Result<std::string> base64_decode(std::string_view text);
 
 }  // namespace hearth::api::lambda

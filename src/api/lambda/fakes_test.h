@@ -14,6 +14,8 @@
 #include <sstream>
 
 #include "api/lambda/service.h"
+#include "base/base64.h"
+#include "base/sha256.h"
 
 namespace hearth::api::lambda {
 

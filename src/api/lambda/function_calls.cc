@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/base64.h"
+
 namespace hearth::api::lambda {
 namespace {
 

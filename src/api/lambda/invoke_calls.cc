@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
+
 namespace hearth::api::lambda {
 namespace {
 
