@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 
 #include "base/fd.h"
@@ -80,10 +79,8 @@ Result<> write_private(const std::string& path, const std::string& text) {
 }  // namespace
 
 Result<> check_account(const AccountId& account) {
-  const std::string& text = account.str();
-  bool digits = std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c) != 0; });
-  if (text.size() == 12 && digits) return {};
-  return fail(Kind::invalid, fmt::format("account '{}' is not 12 digits", text.substr(0, 64)));
+  if (is_account(account.str())) return {};
+  return fail(Kind::invalid, fmt::format("account '{}' is not 12 digits", account.str().substr(0, 64)));
 }
 
 std::string Accounts::encode(const Account& account) {

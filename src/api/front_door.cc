@@ -23,8 +23,6 @@ bool is_open_path(std::string_view path) {
   return path == kHealth || path == kMetrics || path == kReset || path.starts_with(CodeLinks::kPath);
 }
 
-bool is_account(std::string_view key) { return check_account(AccountId(std::string(key))).has_value(); }
-
 http::Response plain(int status, std::string text) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(text), false};
 }

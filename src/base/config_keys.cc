@@ -8,6 +8,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "base/ids.h"
+
 namespace hearth::config {
 namespace {
 
@@ -33,7 +35,6 @@ bool made_of(std::string_view text, size_t max, std::initializer_list<std::strin
 bool is_absolute_path(std::string_view t) { return t.size() > 1 && t[0] == '/' && t.find('\0') == t.npos; }
 bool is_instance(std::string_view t) { return made_of(t, 8, {kLower, kDigits}); }
 bool is_user(std::string_view t) { return made_of(t, 32, {kLower, kDigits, "_-"}) && t[0] != '-'; }
-bool is_account(std::string_view t) { return t.size() == 12 && made_of(t, 12, {kDigits}); }
 bool is_region(std::string_view t) { return made_of(t, 32, {kLower, kDigits, "-"}); }
 bool is_runtime(std::string_view t) { return made_of(t, 64, {kLower, kDigits, "._-"}); }
 bool is_service(std::string_view t) { return made_of(t, 64, {kLower, kDigits, "_-"}); }

@@ -38,9 +38,7 @@ Parsed RequestParser::take_chunks(std::string_view bytes, size_t limit, std::str
   consumed = 0;
   while (!is_done()) {
     if (consumed == bytes.size()) return Parsed::more;
-    // Beast 1.81 asserts that it sees a last chunk for the second time only with what must follow it ("0\r\n\r\n").
-    const auto rest = bytes.substr(consumed);
-    if (rest.size() < 5 && rest.starts_with('0')) return Parsed::more;
+    if (may_be_part_of_last_chunk(bytes.substr(consumed))) return Parsed::more;
     Error error;
     consumed += put(boost::asio::const_buffer(bytes.data() + consumed, bytes.size() - consumed), error);
     if (error == bhttp::error::need_more) return Parsed::more;

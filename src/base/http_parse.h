@@ -14,6 +14,10 @@
 
 namespace hearth::http {
 
+// Whether a parser of Beast 1.81 must wait for more of a chunked body: it asserts that it sees a last chunk for the
+// second time only with what must follow it ("0\r\n\r\n").
+inline bool may_be_part_of_last_chunk(std::string_view bytes) { return bytes.size() < 5 && bytes.starts_with('0'); }
+
 enum class Parsed { more, done, bad, too_many_headers, too_large };
 
 class RequestParser final : public boost::beast::http::basic_parser<true> {

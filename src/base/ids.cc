@@ -2,10 +2,15 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
 namespace hearth {
+
+bool is_account(std::string_view text) {
+  return text.size() == 12 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
 
 std::string random_hex(size_t count) {
   static constexpr char kDigits[] = "0123456789abcdef";

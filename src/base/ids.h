@@ -4,6 +4,7 @@
 #include <compare>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace hearth {
@@ -29,6 +30,9 @@ using SubnetId = Id<struct SubnetTag>;        // subnet-…
 using GroupId = Id<struct GroupTag>;          // sg-…
 using GatewayId = Id<struct GatewayTag>;      // "gw-" + name
 using PackageDigest = Id<struct PackageTag>;  // 64 hex digits, SHA-256 of the zip
+
+// Whether it is the number of an account: 12 digits.
+bool is_account(std::string_view text);
 
 // `count` lower-case hex digits from the kernel's random generator.
 std::string random_hex(size_t count);

@@ -19,6 +19,9 @@ namespace hearth {
 
 namespace json = boost::json;
 
+// Boost.JSON's own kind of view, which std::string_view does not become by itself.
+inline json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
+
 // Parses `text`; refuses more than `max_bytes`, more than 32 levels, and anything after the value.
 Result<json::value> parse_json(std::string_view text, size_t max_bytes);
 

@@ -119,6 +119,11 @@ std::string Function::arn() const {
 
 std::string Function::log_group_name() const { return log_group.empty() ? "/aws/lambda/" + key.name : log_group; }
 
+std::string unusable_in(std::string_view state) {
+  return fmt::format(
+      "The operation cannot be performed at this time. The function is currently in the following state: {}", state);
+}
+
 json::object encode(const Function& function) {
   json::object to{{"account", function.key.account.str()},
                   {"name", function.key.name},

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,9 @@ struct Function {
   std::string arn() const;
   std::string log_group_name() const;
 };
+
+// Why a function in that state can't be used, in AWS's words.
+std::string unusable_in(std::string_view state);
 
 // The registry's form of a function. A record of another shape is Kind::invalid and names the field.
 json::object encode(const Function& function);

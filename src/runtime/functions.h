@@ -1,11 +1,11 @@
 // Functions: the catalogue of functions, its life-cycle rules, and their durable records.
 //
-// Memory holds all records (loaded at start, at most kMaxFunctions); every change is in the registry before it is seen.
-// Life: create → Pending → (package there, network proven) → Active or Failed; update → LastUpdateStatus InProgress
-// with the old code still serving → Successful or Failed. A change while InProgress or Pending is Kind::conflict.
-// RevisionId changes on create, on activation, and at the start and the end of every update. An update that fails
-// leaves what was in force there, LastUpdateStatus Failed. A restart takes up what was Pending or InProgress. A record
-// that it can't read is logged and left alone: its function is not served, its name stays taken.
+// Memory holds all records (loaded at start, at most kMaxFunctions an account); every change is in the registry before
+// it is seen. Life: create → Pending → (package there, network proven) → Active or Failed; update → LastUpdateStatus
+// InProgress with the old code still serving → Successful or Failed. A change while InProgress or Pending is
+// Kind::conflict. RevisionId changes on create, on activation, and at the start and the end of every update. An update
+// that fails leaves what was in force there, LastUpdateStatus Failed. A restart takes up what was Pending or
+// InProgress. A record that it can't read is logged and left alone: its function is not served, its name stays taken.
 //
 // Refuses: a name that is taken, a change under way (Kind::conflict), another revision (denied), no such function
 // (not_found), over kMaxFunctions (exhausted), a record that could not be read again (invalid); what the registry

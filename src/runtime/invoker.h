@@ -53,7 +53,7 @@ struct InvocationRecord {
   Start start = Start::warm;
   Phases phases;
   WallTime at{};
-  std::string outcome;  // "ok", "error", "timeout", "crash", "throttled"
+  std::string outcome;  // "ok", "error", "timeout", "crash", "throttled", "failed" (no instance could start)
   ContainerId container;
 };
 

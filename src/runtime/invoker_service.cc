@@ -86,10 +86,7 @@ Result<InvokerImpl::Admitted> InvokerImpl::admit(Invocation& invocation) {
   const Function* function = deps_.functions.find(invocation.function);
   if (function == nullptr) return fail(Kind::not_found, "Function not found: " + invocation.function.name);
   if (function->state == "Pending" || function->state == "Failed")
-    return fail(Kind::conflict,
-                "The operation cannot be performed at this time. The function is currently in the "
-                "following state: " +
-                    function->state);
+    return fail(Kind::conflict, unusable_in(function->state));
   const auto at = now();
   auto& state = state_of(invocation.function);
   if (const auto refusal = admission_.admit(*function, state.running, at)) {

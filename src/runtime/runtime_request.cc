@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/http_parse.h"
+
 namespace hearth::runtime {
 namespace http = boost::beast::http;
 namespace {
@@ -128,8 +130,8 @@ RuntimeRequestParser::RuntimeRequestParser(WantsBodyFn wants_body) : wants_body_
 }
 
 Result<size_t> RuntimeRequestParser::put(std::string_view bytes) {
-  // Beast 1.81 asserts that it sees a last chunk for the second time only with what must follow it ("0\r\n\r\n").
-  if (parser_->header_done && parser_->chunked() && bytes.size() < 5 && bytes.starts_with('0')) return 0;
+  const bool in_chunks = parser_->header_done && parser_->chunked();
+  if (in_chunks && hearth::http::may_be_part_of_last_chunk(bytes)) return 0;
   boost::beast::error_code error;
   const size_t used = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (error && error != http::error::need_more) return fail(Kind::invalid, "not a request: " + error.message());

@@ -9,8 +9,6 @@
 namespace hearth::api::lambda {
 namespace {
 
-json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
-
 Reply no_content() {
   Reply reply;
   reply.status = 204;

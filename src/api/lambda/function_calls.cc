@@ -10,8 +10,6 @@
 namespace hearth::api::lambda {
 namespace {
 
-json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
-
 Arn arn_form(const Request& request) { return request.ref.qualifier.empty() ? Arn::plain : Arn::qualified; }
 
 bool flag(const json::object& body, std::string_view name) {
@@ -187,11 +185,7 @@ Refusal FunctionCalls::why_not(const Request& request, const Error& error) const
   const runtime::Function* function = parts_.functions.shown(request.key());
   if (error.kind != Kind::conflict || function == nullptr) return refusal_of(error);
   std::string arn = function->arn();
-  if (function->state == "Pending") {
-    return {
-        "ResourceConflictException",
-        "The operation cannot be performed at this time. The function is currently in the following state: Pending"};
-  }
+  if (function->state == "Pending") return {"ResourceConflictException", runtime::unusable_in("Pending")};
   return {"ResourceConflictException",
           "The operation cannot be performed at this time. An update is in progress for resource: " + arn};
 }

@@ -62,9 +62,7 @@ Outcome<runtime::Invocation> InvokeCalls::invocation_of(Call& call, FunctionRef 
   bool latest = ref.qualifier.empty() || ref.qualifier == "$LATEST";
   if (function == nullptr || !latest) return function_not_found(ref, call.account, call.region);
   if (function->state == "Pending" || function->state == "Failed") {
-    return refuse("ResourceConflictException",
-                  "The operation cannot be performed at this time. The function is currently in the following state: " +
-                      function->state);
+    return refuse("ResourceConflictException", runtime::unusable_in(function->state));
   }
   size_t limit = type == Type::event ? kMaxEvent : kMaxPayload;
   if (call.body.size() > limit) {

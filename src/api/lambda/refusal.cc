@@ -4,12 +4,6 @@
 #include "base/log.h"
 
 namespace hearth::api::lambda {
-namespace {
-
-json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
-
-}  // namespace
-
 Refusal refusal_of(const Error& error) {
   switch (error.kind) {
     case Kind::invalid:

@@ -10,7 +10,6 @@
 namespace hearth::api::lambda {
 namespace {
 
-json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
 // "" of what is not a string.
 std::string text_of(const json::value& value) {
   const json::string* text = value.if_string();
