@@ -127,21 +127,23 @@ static long scan_rule(__u32 index, struct scan* scan) {
   return 1;
 }
 
-__noinline int policy_allows(struct verdict_key* key) {
-  if (!key) return 0;
-  __u32 index = key->policy;
+__noinline int policy_allows(struct verdict_key* asked) {
+  if (!asked) return 0;
+  // Linux 6.1 takes no key from an argument's memory.
+  struct verdict_key key = *asked;
+  __u32 index = key.policy;
   __u32 zero = 0;
   void* holder = bpf_map_lookup_elem(&policies, &index);
   if (!holder) return 0;
   struct policy* policy = bpf_map_lookup_elem(holder, &zero);
   if (!policy) return 0;
   if (policy->allow_all) return 1;
-  key->version = policy->version;
-  __u32* known = bpf_map_lookup_elem(&verdicts, key);
+  key.version = policy->version;
+  __u32* known = bpf_map_lookup_elem(&verdicts, &key);
   if (known) return *known;
-  struct scan scan = {.policy = policy, .key = key, .allowed = 0};
+  struct scan scan = {.policy = policy, .key = &key, .allowed = 0};
   bpf_loop(kMaxPolicyRules, scan_rule, &scan, 0);
-  bpf_map_update_elem(&verdicts, key, &scan.allowed, BPF_ANY);
+  bpf_map_update_elem(&verdicts, &key, &scan.allowed, BPF_ANY);
   return scan.allowed;
 }
 

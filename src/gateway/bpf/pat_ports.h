@@ -8,7 +8,8 @@
 #include "gateway/bpf/pat_maps.h"
 
 // Functions without `static` are verified once, by themselves, with whatever arguments of their types: the slow path
-// costs the verifier little that way, and each checks its pointers.
+// costs the verifier little that way, and each checks its pointers. Keys of maps are copied to the stack first: Linux 6.1
+// takes none from an argument's memory.
 
 static __always_inline struct port_block* block_at(__u32 tag, __u32 index) {
   void* table = bpf_map_lookup_elem(&blocks, &tag);
@@ -84,14 +85,15 @@ __noinline int claim_session(struct flow* flow, int must) {
   if (!table) return kFull;
   struct usage* usage = bpf_map_lookup_elem(&usages, &tag);
   if (!usage) return kFull;
+  struct session_key key = flow->outside;
   int in_quota = host->sessions < kDueSessions || usage->sessions < kOpenSessions;
-  if (in_quota && !bpf_map_update_elem(table, &flow->outside, &fresh, BPF_NOEXIST)) {
+  if (in_quota && !bpf_map_update_elem(table, &key, &fresh, BPF_NOEXIST)) {
     __sync_fetch_and_add(&host->sessions, 1);
     __sync_fetch_and_add(&usage->sessions, 1);
     COUNT(tag, sessions_made);
     return kClaimed;
   }
-  struct session* session = bpf_map_lookup_elem(table, &flow->outside);
+  struct session* session = bpf_map_lookup_elem(table, &key);
   if (!session && in_quota) {
     COUNT(tag, dropped_sessions_full);
     return kFull;
@@ -255,8 +257,9 @@ __noinline int write_mapping(struct flow* flow, __u32 shared) {
   __u32 tag = flow->tag;
   void* table = bpf_map_lookup_elem(&mappings, &tag);
   if (!table) return kExhausted;
-  if (!bpf_map_update_elem(table, &flow->inside, &fresh, BPF_NOEXIST)) return kMapped;
-  struct mapping* mapping = bpf_map_lookup_elem(table, &flow->inside);
+  struct mapping_key key = flow->inside;
+  if (!bpf_map_update_elem(table, &key, &fresh, BPF_NOEXIST)) return kMapped;
+  struct mapping* mapping = bpf_map_lookup_elem(table, &key);
   if (!mapping) return kExhausted;
   __u32 refs = mapping->refs;
   if ((refs & kMappingDead) || mapping->generation == flow->generation) return kRaced;
@@ -272,7 +275,8 @@ __noinline int abandon_session(struct flow* flow) {
   if (!flow) return 0;
   __u32 tag = flow->tag;
   void* table = bpf_map_lookup_elem(&sessions, &tag);
-  struct session* session = table ? bpf_map_lookup_elem(table, &flow->outside) : 0;
+  struct session_key key = flow->outside;
+  struct session* session = table ? bpf_map_lookup_elem(table, &key) : 0;
   // Dead and of no generation: the collector deletes it, and nothing is discounted by it.
   if (session && is_mine(flow, session)) {
     struct host* host = host_with(tag, session->address, session->generation);
