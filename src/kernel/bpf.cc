@@ -8,8 +8,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <string_view>
 
 #include "kernel/netlink.h"
 #include "kernel/netns.h"
@@ -82,11 +84,29 @@ Result<> attach_tcx(uint32_t ifindex, Hook hook, int program, const std::string&
 }
 
 constexpr size_t kMaxWords = 512;
-char last_words[kMaxWords];
+constexpr size_t kMaxVerifierWords = 1024;
+constexpr size_t kMaxPrinted = size_t{1} << 20;
+std::string last_words;
+std::string verifier_words;
+
+// The end of what the verifier said: why it refused.
+void keep_verifier_log(std::string_view printed) {
+  const size_t end = std::min(printed.find("-- END PROG LOAD LOG --"), printed.size());
+  const size_t begin = end > kMaxVerifierWords ? end - kMaxVerifierWords : 0;
+  verifier_words = printed.substr(begin, end - begin);
+}
 
 int keep_words(enum libbpf_print_level level, const char* format, va_list arguments) {
   if (level != LIBBPF_WARN) return 0;
-  return std::vsnprintf(last_words, sizeof last_words, format, arguments);
+  std::string printed(kMaxPrinted, '\0');
+  const int size = std::vsnprintf(printed.data(), printed.size(), format, arguments);
+  printed.resize(size < 0 ? 0 : std::min(static_cast<size_t>(size), kMaxPrinted - 1));
+  if (printed.find("BEGIN PROG LOAD LOG") != std::string::npos) {
+    keep_verifier_log(printed);
+  } else {
+    last_words = printed.substr(0, kMaxWords);
+  }
+  return size;
 }
 
 }  // namespace
@@ -110,7 +130,7 @@ Result<> unmount_bpf_fs(const std::string& path) {
 void quiet_libbpf() { libbpf_set_print(keep_words); }
 
 std::string libbpf_words() {
-  std::string words = last_words;
+  std::string words = verifier_words + last_words;
   while (!words.empty() && words.back() == '\n') words.pop_back();
   return words;
 }
