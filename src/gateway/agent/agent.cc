@@ -73,8 +73,8 @@ Result<> Agent::open_wires() {
 
 Result<> Agent::open_control() {
   if (options_.control_fd >= 0) {
-    connection_ = Fd(options_.control_fd);
-    fcntl(connection_.get(), F_SETFD, FD_CLOEXEC);
+    connection_ = ControlLine(Fd(options_.control_fd));
+    fcntl(connection_.fd(), F_SETFD, FD_CLOEXEC);
   }
   if (options_.listen.empty()) return {};
   TRY_ASSIGN(listener_, kernel::listen_seqpacket(options_.listen, geteuid(), 0600));
@@ -173,18 +173,35 @@ void Agent::answer_with_icmp(const event& head, std::span<const uint8_t> packet)
 
 // ---- control ----------------------------------------------------------------------------------------------------
 
+// A port stays; the next warden finds nothing of the last one's in it.
+void Agent::end_connection() {
+  ++connection_number_;
+  port_open_ = false;
+  unsent_.clear();
+  if (options_.control_port) return connection_.drain();
+  connection_.reset();
+}
+
 void Agent::serve_control() {
   send_replies();
   if (!unsent_.empty()) return;
-  auto datagram = kernel::receive_datagram(connection_.get(), sizeof(ControlRequest), 0, MSG_DONTWAIT);
-  if (!datagram && datagram.error().errno_value == EAGAIN) return;
-  if (!datagram || datagram->bytes.empty()) return connection_.reset();
-  auto request = decode_control_request(datagram->bytes);
+  auto message = connection_.receive(sizeof(ControlRequest));
+  if (!message) return end_connection();
+  if (!*message) return;
+  auto request = decode_control_request(**message);
   if (!request) {
     std::fprintf(stderr, "hearth-gateway: %s\n", request.error().describe().c_str());
-    return connection_.reset();
+    return end_connection();
   }
   handle(*request);
+}
+
+// virtio-serial says "nobody has the other end" for as long as that is so, and nothing when it changes.
+bool Agent::port_is_open() {
+  if (!options_.control_port || port_open_) return true;
+  pollfd port{connection_.fd(), 0, 0};
+  port_open_ = poll(&port, 1, 0) == 0;
+  return port_open_;
 }
 
 void Agent::handle(const ControlRequest& request) {
@@ -255,13 +272,12 @@ void Agent::reply(ControlReply answer) {
 }
 
 void Agent::send_replies() {
-  while (connection_.valid() && !unsent_.empty()) {
-    const auto sent = kernel::send_datagram(connection_.get(), unsent_.front(), {}, MSG_DONTWAIT);
+  while (!unsent_.empty()) {
+    const auto sent = connection_.send(unsent_.front());
     if (!sent && sent.error().errno_value == EAGAIN) return;
-    if (!sent) connection_.reset();
+    if (!sent) return end_connection();
     unsent_.pop_front();
   }
-  if (!connection_.valid()) unsent_.clear();
 }
 
 // ---- loop -------------------------------------------------------------------------------------------------------
@@ -277,21 +293,23 @@ int Agent::poll_ms() const {
   auto next = next_collect_;
   if (const auto due = neighbours_.next_deadline()) next = std::min(next, *due);
   const auto wait = std::chrono::ceil<milliseconds>(next - steady_clock::now()).count();
-  return static_cast<int>(std::clamp<int64_t>(wait, 0, kCollectMs));
+  const bool looks = options_.control_port && !port_open_;
+  return static_cast<int>(std::clamp<int64_t>(wait, 0, looks ? kPortLookMs : kCollectMs));
 }
 
 Result<> Agent::run() {
   for (;;) {
     const short wanted = unsent_.empty() ? POLLIN : POLLOUT;
-    pollfd polled[3] = {
-        {ring_buffer__epoll_fd(ring_), POLLIN, 0}, {listener_.get(), POLLIN, 0}, {connection_.get(), wanted, 0}};
+    pollfd polled[3] = {{ring_buffer__epoll_fd(ring_), POLLIN, 0},
+                        {listener_.get(), POLLIN, 0},
+                        {port_is_open() ? connection_.fd() : -1, wanted, 0}};
     if (poll(polled, 3, poll_ms()) < 0 && errno != EINTR) return fail_errno("poll");
     // Always: some events wake nobody.
     ring_buffer__consume(ring_);
     if (polled[2].revents != 0) serve_control();
     if (polled[1].revents != 0) {
       if (auto accepted = kernel::accept_connection(listener_.get())) {
-        connection_ = std::move(*accepted);
+        connection_ = ControlLine(std::move(*accepted));
         unsent_.clear();
         ++connection_number_;
       }

@@ -16,6 +16,7 @@
 #include "gateway/agent/neighbours.h"
 #include "gateway/agent/pat.h"
 #include "gateway/control.h"
+#include "gateway/control_line.h"
 
 struct ring_buffer;
 
@@ -23,9 +24,10 @@ namespace hearth::gateway {
 
 struct AgentOptions {
   PatOptions pat;
-  std::string listen;   // path of the control socket; "": none
-  std::string lock;     // file that the living agent of this gateway holds; "": none
-  int control_fd = -1;  // a connection that stands already; -1: none
+  std::string listen;         // path of the control socket; "": none
+  std::string lock;           // file that the living agent of this gateway holds; "": none
+  int control_fd = -1;        // a connection that stands already; -1: none
+  bool control_port = false;  // it is a machine's port: never closed, whoever has the other end
   bool log_blocks = true;
 };
 
@@ -38,6 +40,7 @@ class Agent {
 
  private:
   static constexpr int kCollectMs = 2000;
+  static constexpr int kPortLookMs = 50;
 
   explicit Agent(AgentOptions options);
   Result<> start();
@@ -46,6 +49,8 @@ class Agent {
   Neighbours::World world();
 
   void serve_control();
+  void end_connection();
+  bool port_is_open();
   void handle(const ControlRequest& request);
   Result<ControlReply> carry_out(const ControlRequest& request);
   ControlReply stats(uint32_t tag);
@@ -64,7 +69,8 @@ class Agent {
   Fd lock_;
   Fd wire_;  // packet socket, sends only
   Fd listener_;
-  Fd connection_;
+  ControlLine connection_;
+  bool port_open_ = false;          // of a control port: somebody has the other end
   std::deque<std::string> unsent_;  // replies that it had no room for; while there are any, no request is read
   ring_buffer* ring_ = nullptr;
   Neighbours neighbours_;
