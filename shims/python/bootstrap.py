@@ -25,7 +25,7 @@ REHEARSAL = {"TZ": ":UTC", **{"VARIABLE_%d" % number: "value" for number in rang
 LINE_END = "\r"  # inside one log event: a newline would end it
 INDENT = "\u00a0"
 INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
-MAX_XRAY_HEADER = 1024 * 1024
+MAX_ERROR_TYPE = 256  # what hearthd keeps of it
 UNHANDLED_WARNING = (
     "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare "
     "cases, a Lambda runtime update can cause unexpected function behavior. For functions using managed runtimes, "
@@ -312,46 +312,22 @@ def _own_frames_removed(trace):
 
 
 def error_of(failure, request_id=None):
-    """The error body and X-Ray's view of the exception that is being handled, or of a Fault."""
+    """The error body of the exception that is being handled, or of a Fault."""
     if isinstance(failure, Fault):
-        return make_error(failure.message, failure.kind, failure.trace, request_id), _xray(
-            "LambdaValidationError", failure.message, []
-        )
-    frames = _own_frames_removed(failure.__traceback__)
-    kind = type(failure).__name__
-    error = make_error(str(failure), kind, traceback.format_list(frames), request_id)
-    return error, _xray(kind, str(failure), frames)
+        return make_error(failure.message, failure.kind, failure.trace, request_id)
+    trace = traceback.format_list(_own_frames_removed(failure.__traceback__))
+    return make_error(str(failure), type(failure).__name__, trace, request_id)
 
 
-def _xray(kind, message, frames):
-    stack = [{"label": name, "path": path, "line": line} for path, line, name, _ in frames]
-    return {
-        "working_directory": os.getcwd(),
-        "exceptions": [{"message": message, "type": kind, "stack": stack}],
-        "paths": list({path for path, _, _, _ in frames}),
-    }
+def _type_header(error):
+    kind = (error["errorType"] or "Unhandled").replace("\r", " ").replace("\n", " ")
+    return "Lambda-Runtime-Function-Error-Type: %s\r\n" % kind[:MAX_ERROR_TYPE]
 
 
-def _header_safe(text):
-    return text.replace("\r", " ").replace("\n", " ")
-
-
-def post_error(client, request_id, error, xray, encoder):
-    headers = "Lambda-Runtime-Function-Error-Type: %s\r\n" % _header_safe(error["errorType"] or "Unhandled")
-    cause = json.dumps(xray)
-    if len(cause) < MAX_XRAY_HEADER:
-        headers += "Lambda-Runtime-Function-XRay-Error-Cause: %s\r\n" % cause
-    path = "/2018-06-01/runtime/invocation/%s/error" % request_id
-    status = client.post(path, encoder.encode(error), headers)
+def post_error(client, path, error, encoder):
+    status = client.post(path, encoder.encode(error), _type_header(error))
     if status != 202:
-        raise RuntimeError("Failed to post invocation error: status %d" % status)
-
-
-def post_init_error(client, error, encoder):
-    headers = "Lambda-Runtime-Function-Error-Type: %s\r\n" % _header_safe(error["errorType"])
-    status = client.post(INIT_ERROR_PATH, encoder.encode(error), headers)
-    if status != 202:
-        raise RuntimeError("Failed to post init error: status %d" % status)
+        raise RuntimeError("Failed to post %s: status %d" % (path, status))
 
 
 # ---- the handler
@@ -432,9 +408,9 @@ def serve(client, handler, encoder):
         try:
             result, result_type = _invoke(handler, encoder, invocation)
         except Exception as failure:
-            error, xray = error_of(failure, request_id)
+            error = error_of(failure, request_id)
             log_error(error, encoder)
-            post_error(client, request_id, error, xray, encoder)
+            post_error(client, "/2018-06-01/runtime/invocation/%s/error" % request_id, error, encoder)
         else:
             client.respond(request_id, result, result_type)
             # Not held while the next invocation is waited for.
@@ -516,10 +492,10 @@ def main():
         handler = find_handler(start["handler"])
         client.imported((time.monotonic_ns() - began) // 1000 + 1)
     except Exception as failure:
-        error, _ = error_of(failure)
+        error = error_of(failure)
         error["requestId"] = ""
         logging.warning(UNHANDLED_WARNING)
         log_error(error, encoder)
-        post_init_error(client, error, encoder)
+        post_error(client, INIT_ERROR_PATH, error, encoder)
         sys.exit(1)
     serve(client, handler, encoder)

@@ -3,8 +3,8 @@
 // At most one connection waits in GET next; the event is written to it. Requests of one connection are handled in
 // order. A 202 that is followed by a GET next from the same read waits for the event and goes out with it in one write,
 // or by itself after kHold. A function may do anything here: kMaxConnections, RuntimeRequestParser's limits, one
-// connection at a time that sends a body worth keeping, and no reading while kMaxBacklog of answers are not taken.
-// Bytes sent behind a waiting GET next end the connection.
+// connection at a time that sends a body worth keeping or a header as large as one, and no reading while kMaxBacklog of
+// answers are not taken. Bytes sent behind a waiting GET next end the connection.
 //
 // Owned by its instance, on the loop's thread. close() ends everything; the handler is not called afterwards.
 #pragma once
@@ -80,7 +80,7 @@ class RuntimeApi {
   std::shared_ptr<Acceptor> acceptor_;
   std::vector<std::shared_ptr<RuntimeConnection>> connections_;
   RuntimeConnection* in_next_ = nullptr;
-  RuntimeConnection* receiving_ = nullptr;  // its body is being kept
+  RuntimeConnection* receiving_ = nullptr;  // its body or large header is being kept
 };
 
 }  // namespace hearth::runtime

@@ -112,6 +112,14 @@ class RuntimeApiTest : public testing::Test {
     }
   }
 
+  // More than the socket holds: the loop reads meanwhile.
+  void send_all(Client& client, std::string_view text) {
+    run_until([&] {
+      text.remove_prefix(client.try_send(text));
+      return text.empty() || client.ended();
+    });
+  }
+
   boost::asio::io_context loop;
   TaskGroup tasks{loop.get_executor()};
   Deadlines deadlines{loop.get_executor()};
@@ -228,6 +236,22 @@ TEST_F(RuntimeApiTest, OneBodyAtATimeIsKept) {
   quick.send(kAnswer);
   run_until([&] { return handler.answers.size() == 2; });
   EXPECT_TRUE(handler.answers[1].wanted);
+}
+
+TEST_F(RuntimeApiTest, AnErrorWithALongHeaderIsTakenOneConnectionAtATime) {
+  const std::string begin = "POST /2018-06-01/runtime/invocation/now/error HTTP/1.1\r\nContent-Length: 2\r\nCause: ";
+  const std::string cause(1024 * 1024 - 1, 'x');
+  Client slow(port), quick(port);
+  send_all(slow, begin + cause);
+  send_all(quick, begin + std::string(RuntimeConnection::kLargeBuffer, 'x'));
+  run_until([&] { return quick.ended(); });
+  slow.send("\r\n\r\n{}" + std::string(kNext));
+  run_until([&] { return handler.nexts == 1; });
+  ASSERT_EQ(handler.answers.size(), 1u);
+  EXPECT_EQ(handler.answers[0].body, "{}");
+  Client again(port);
+  send_all(again, begin + cause + "\r\n\r\n{}");
+  run_until([&] { return handler.answers.size() == 2; });
 }
 
 TEST_F(RuntimeApiTest, AnEventLargerThanTheSocketTakesArrivesWhole) {

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -79,13 +80,21 @@ asio::awaitable<bool> RuntimeConnection::read_some() {
     co_await socket_.async_wait(asio::socket_base::wait_write, asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return false;
   }
-  if (filled_ == buffer_.size()) {
-    if (filled_ >= kLargeBuffer) co_return false;  // a header that the parser can't take
-    buffer_.resize(kLargeBuffer);
-  }
+  if (filled_ == buffer_.size() && !make_room()) co_return false;
   const auto space = asio::buffer(buffer_.data() + filled_, buffer_.size() - filled_);
   filled_ += co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
   co_return !error;
+}
+
+// False for a header that the parser can't take, or that is as large as a body while another connection sends one.
+bool RuntimeConnection::make_room() {
+  if (filled_ >= std::max<size_t>(kLargeBuffer, parser_.max_header())) return false;
+  if (filled_ >= kLargeBuffer) {
+    if (api_->receiving_ != nullptr && api_->receiving_ != this) return false;
+    api_->receiving_ = this;
+  }
+  buffer_.resize(filled_ < kLargeBuffer ? kLargeBuffer : 2 * filled_);
+  return true;
 }
 
 bool RuntimeConnection::handle_all() {
@@ -105,8 +114,13 @@ bool RuntimeConnection::handle_all() {
     }
   }
   if (taken == filled_ && filled_ == buffer_.size() && buffer_.size() < kLargeBuffer) buffer_.resize(kLargeBuffer);
-  std::memmove(buffer_.data(), buffer_.data() + taken, filled_ - taken);
+  if (taken == 0) return true;
   filled_ -= taken;
+  std::memmove(buffer_.data(), buffer_.data() + taken, filled_);
+  if (buffer_.size() > kLargeBuffer && filled_ < kLargeBuffer) {
+    buffer_.resize(kLargeBuffer);
+    buffer_.shrink_to_fit();
+  }
   return true;
 }
 

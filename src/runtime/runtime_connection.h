@@ -31,6 +31,7 @@ class RuntimeConnection : public std::enable_shared_from_this<RuntimeConnection>
 
  private:
   boost::asio::awaitable<bool> read_some();
+  bool make_room();
   bool handle_all();
   bool handle(RuntimeRequest request);
   void handle_next(std::chrono::microseconds import);

@@ -63,12 +63,15 @@ Endpoint endpoint_of(std::string_view method, std::string_view target, std::stri
 
 RuntimeRequestParser::Parser::Parser(const WantsBodyFn& wants_body) : wants_body_(wants_body) {
   eager(true);
-  header_limit(kMaxHeader);
+  header_limit(max_header);
   body_limit(boost::none);  // keep() counts
 }
 
 void RuntimeRequestParser::Parser::on_request_impl(http::verb, View method, View target, int, Code&) {
   request.endpoint = endpoint_of({method.data(), method.size()}, {target.data(), target.size()}, request.request_id);
+  if (request.endpoint != Endpoint::error && request.endpoint != Endpoint::init_error) return;
+  max_header = kMaxErrorHeader;
+  header_limit(max_header);
 }
 
 void RuntimeRequestParser::Parser::on_field_impl(http::field name, View text, View value, Code& error) {

@@ -1,8 +1,9 @@
 // RuntimeRequestParser: requests of the Lambda Runtime API out of foreign bytes.
 //
 // Boost.Beast's parser does HTTP/1.1; this keeps only what the Runtime API needs and allocates for nothing else. What
-// comes is a function's own doing and may be anything: a header over kMaxHeader, a malformed message or more than
-// kMaxDiscarded bytes of an unwanted body is an error, after which the connection is of no use.
+// comes is a function's own doing and may be anything: a header over kMaxHeader (kMaxErrorHeader where an error is
+// reported), a malformed message or more than kMaxDiscarded bytes of an unwanted body is an error, after which the
+// connection is of no use.
 // A body is kept only when `wants_body` said so at the end of its header, and at most kMaxBody bytes of it; the rest is
 // read and thrown away, so that the sender gets to read its 413.
 //
@@ -51,6 +52,8 @@ struct RuntimeRequest {
 class RuntimeRequestParser {
  public:
   static constexpr uint32_t kMaxHeader = 16 * 1024;
+  // AWS's own client says the cause of an error in a header, as long as that is under 1 MiB.
+  static constexpr uint32_t kMaxErrorHeader = 1024 * 1024 + kMaxHeader;
   static constexpr size_t kMaxBody = 6 * 1024 * 1024 + 100;  // AWS: 6,291,556 bytes
   static constexpr uint64_t kMaxDiscarded = 64 * 1024 * 1024;
   static constexpr std::chrono::microseconds kMaxImport = std::chrono::hours(1);
@@ -65,6 +68,8 @@ class RuntimeRequestParser {
   // Reads from `bytes` up to the end of one request; how many bytes were used. 0 = it needs more than `bytes` holds.
   Result<size_t> put(std::string_view bytes);
   bool done() const { return parser_->is_done(); }
+  // How many bytes of the present request's header put() may leave unused at most.
+  uint32_t max_header() const { return parser_->max_header; }
   // True once, when the sender waits for "100 Continue".
   bool take_continue();
   // The request that is done; the parser is then ready for the next one.
@@ -76,6 +81,7 @@ class RuntimeRequestParser {
     explicit Parser(const WantsBodyFn& wants_body);
     RuntimeRequest request;
     bool header_done = false;
+    uint32_t max_header = kMaxHeader;
 
    private:
     using Code = boost::beast::error_code;

@@ -139,10 +139,36 @@ TEST(RuntimeRequest, AnUnwantedBodyIsThrownAwayUpToALimit) {
 TEST(RuntimeRequest, HeadersOverTheLimitAndGarbageAreRefused) {
   RuntimeRequestParser large(kAll);
   EXPECT_FALSE(parse(large, "GET / HTTP/1.1\r\nA: " + std::string(RuntimeRequestParser::kMaxHeader, 'x'), 1000));
+  RuntimeRequestParser error(kAll);
+  EXPECT_FALSE(parse(error,
+                     "POST /2018-06-01/runtime/invocation/a/error HTTP/1.1\r\nA: " +
+                         std::string(RuntimeRequestParser::kMaxErrorHeader, 'x'),
+                     65536));
   RuntimeRequestParser garbage(kAll);
   EXPECT_FALSE(parse(garbage, "\x16\x03\x01 not http\r\n\r\n", 1000));
   RuntimeRequestParser twice(kAll);
   EXPECT_FALSE(parse(twice, "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 1000));
+}
+
+TEST(RuntimeRequest, AnErrorsHeaderMayBeAsLongAsAwssClientMakesIt) {
+  const std::string cause(1024 * 1024 - 1, 'x');
+  for (const char* path : {"invocation/a/error", "init/error"}) {
+    for (size_t piece : {1000UL, 3UL * 1024 * 1024}) {
+      RuntimeRequestParser parser(kAll);
+      auto requests =
+          parse(parser,
+                std::string("POST /2018-06-01/runtime/") + path +
+                    " HTTP/1.1\r\nContent-Length: 2\r\nLambda-Runtime-Function-Error-Type: E\r\n"
+                    "Lambda-Runtime-Function-XRay-Error-Cause: " +
+                    cause + "\r\nAccept: */*\r\n\r\n{}GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n",
+                piece);
+      ASSERT_TRUE(requests) << path << ' ' << piece << ' ' << requests.error().describe();
+      ASSERT_EQ(requests->size(), 2u);
+      EXPECT_EQ((*requests)[0].error_type, "E");
+      EXPECT_EQ((*requests)[0].body, "{}");
+      EXPECT_EQ(parser.max_header(), RuntimeRequestParser::kMaxHeader);
+    }
+  }
 }
 
 TEST(RuntimeRequest, SaysOnceThatTheSenderWaitsForContinue) {

@@ -31,6 +31,8 @@ def handler(event, context):
     print('from awslambdaric')
     if event == 'fail':
         raise LookupError('as asked')
+    if event == 'deep':
+        handler(event, context)
     return {'event': event, 'id': context.aws_request_id, 'name': context.function_name,
             'left': context.get_remaining_time_in_millis()}
 """
@@ -98,3 +100,6 @@ def test_awss_own_runtime_client(lambda_client, custom, awslambdaric):
     assert failed["FunctionError"] == "Unhandled"
     body = json.loads(failed["Payload"].read())
     assert (body["errorType"], body["errorMessage"]) == ("LookupError", "as asked")
+    deep = json.loads(lambda_client.invoke(FunctionName=name, Payload=b'"deep"')["Payload"].read())
+    assert deep["errorType"] == "RecursionError"
+    assert "FunctionError" not in lambda_client.invoke(FunctionName=name, Payload=b'{"a": 1}')

@@ -30,6 +30,19 @@ def test_an_exception_has_type_message_and_trace(lambda_client, make_function):
     assert failure(lambda_client, name)["errorType"] == "Sour"
 
 
+def test_a_recursion_error_is_an_error_like_any_other(lambda_client, make_function):
+    name = make_function("N = 0\ndef deep(): deep()\ndef handler(event, context):\n    global N\n    N += 1\n"
+                         "    return N if event else deep()\n")
+    body = failure(lambda_client, name)
+    assert body["errorType"] == "RecursionError" and "repeated" in body["stackTrace"][-1]
+    assert lambda_client.invoke(FunctionName=name, Payload=b"1")["Payload"].read() == b"2"
+
+
+def test_the_name_of_an_error_may_be_long(lambda_client, make_function):
+    name = make_function("def handler(event, context):\n    raise type('E' * 20000, (Exception,), {})\n")
+    assert failure(lambda_client, name)["errorType"].startswith("E" * 256)
+
+
 @pytest.mark.parametrize("files, handler, kind, part", [
     ({"app.py": GOOD}, "other.handler", "Runtime.ImportModuleError", "Unable to import module 'other'"),
     ({"app.py": GOOD}, "app.missing", "Runtime.HandlerNotFound", "Handler 'missing' missing on module 'app'"),

@@ -72,7 +72,7 @@ TEST_F(WardenRoot, FailedInvocationsAreToldAndTheNextOneWorks) {
   ASSERT_EQ(error["stackTrace"].as_array().size(), 1U);
   EXPECT_EQ(error["stackTrace"].as_array()[0],
             "  File \"/var/task/app.py\", line 3, in handler\n    if event == 'raise': raise KeyError('k')\n");
-  EXPECT_THAT(post.head, HasSubstr("Lambda-Runtime-Function-XRay-Error-Cause: {"));
+  EXPECT_THAT(post.head, HasSubstr("Lambda-Runtime-Function-Error-Type: KeyError\r\n"));
   EXPECT_THAT(read_output(made.output.get(), "KeyError('k')"),
               HasSubstr("[ERROR] KeyError: 'k'\rTraceback (most recent call last):\r\xc2\xa0\xc2\xa0"
                         "File"));
