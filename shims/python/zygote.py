@@ -1,31 +1,40 @@
-"""The Python zygote: loads what every shim needs, then forks a container for each request of the warden."""
+"""The Python zygote: loads what every shim needs, then forks a container for each request of the warden.
+
+multiprocessing runs a program's main module again in processes that it starts anew: only as __main__ does this do
+anything.
+"""
 
 import gc
 import sys
 
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, "/var/hearth")
+def main():
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, "/var/hearth")
 
-import site  # noqa: E402  (-S left it out: only its builtins are wanted, not the host's packages)
+    import site  # -S left it out: only its builtins are wanted, not the host's packages
 
-site.setquit()
-site.setcopyright()
-site.sethelper()
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
 
-import _hearth  # noqa: E402
-import bootstrap  # noqa: E402
+    import _hearth
+    import bootstrap
 
-sys.path.remove(bootstrap.SHIM_FOLDER)
-bootstrap.prepare()
-# A function may have a module of that name.
-del sys.modules["bootstrap"]
+    sys.path.remove(bootstrap.SHIM_FOLDER)
+    bootstrap.prepare()
+    # A function may have a module of that name.
+    del sys.modules["bootstrap"]
 
-# What is loaded now is shared by all containers: the collector must not write into it.
-gc.collect()
-gc.freeze()
-_hearth.fill_heap_gaps()
-_hearth.learn_pages(bootstrap.rehearse)
+    # What is loaded now is shared by all containers: the collector must not write into it.
+    gc.collect()
+    gc.freeze()
+    _hearth.fill_heap_gaps()
+    _hearth.learn_pages(bootstrap.rehearse)
 
-if _hearth.serve_zygote():
-    bootstrap.main()
+    if _hearth.serve_zygote():
+        bootstrap.main()
+
+
+if __name__ == "__main__":
+    main()
