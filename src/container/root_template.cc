@@ -22,9 +22,12 @@ extern "C" int mount(const char*, const char*, const char*, unsigned long, const
 namespace hearth::container {
 namespace {
 
-constexpr std::array kFolders = {
-    "usr", "etc", "etc/ssl", "etc/ssl/certs", "etc/alternatives", "proc",        "dev",        "dev/shm", "sys",
-    "tmp", "run", "opt",     "var",           "var/task",         "var/runtime", "var/hearth", "var/lib", "home"};
+// The dynamic linker never looks again into a folder of LD_LIBRARY_PATH that a zygote lacked: those of functions and
+// layers, where they will be mounted, are there from the start.
+constexpr std::array kFolders = {"usr",          "etc",         "etc/ssl",    "etc/ssl/certs", "etc/alternatives",
+                                 "proc",         "dev",         "dev/shm",    "sys",           "tmp",
+                                 "run",          "opt",         "opt/lib",    "var",           "var/task",
+                                 "var/task/lib", "var/runtime", "var/hearth", "var/lib",       "home"};
 
 constexpr std::array<std::pair<const char*, const char*>, 10> kLinks = {{{"bin", "usr/bin"},
                                                                          {"sbin", "usr/sbin"},

@@ -45,8 +45,9 @@ Error become_zygote(const RuntimeSpec& runtime, const std::string& staging, std:
   std::vector<char*> arguments;
   for (const auto& argument : runtime.command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
-  std::array<char*, 3> environment = {const_cast<char*>("PATH=/usr/local/bin:/usr/bin:/bin"),
-                                      const_cast<char*>("LANG=C.UTF-8"), nullptr};
+  std::string library_path = std::string("LD_LIBRARY_PATH=") + kLibraryPath;
+  std::array<char*, 4> environment = {const_cast<char*>("PATH=/usr/local/bin:/usr/bin:/bin"),
+                                      const_cast<char*>("LANG=C.UTF-8"), library_path.data(), nullptr};
   execve(arguments[0], arguments.data(), environment.data());
   return fail_errno("execve " + runtime.command[0]).error();
 }

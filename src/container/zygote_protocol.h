@@ -59,4 +59,7 @@ constexpr const char* kResolvConf = "/run/resolv.conf";
 constexpr const char* kShimFolder = "/var/hearth";
 constexpr const char* kRuntimeFolder = "/var/runtime";
 
+// LD_LIBRARY_PATH as on AWS. The dynamic linker reads it once, at the start of a program: a zygote has it too.
+constexpr const char* kLibraryPath = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
+
 }  // namespace hearth::container

@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "base/json.h"
+#include "container/zygote_protocol.h"
 
 namespace hearth::runtime {
 namespace {
@@ -22,7 +23,7 @@ void add_defaults(Environment& environment, const Function& function, const Conf
   environment["LANG"] = "en_US.UTF-8";
   environment["TZ"] = ":UTC";
   environment["PATH"] = "/usr/local/bin:/usr/bin:/bin:/opt/bin";
-  environment["LD_LIBRARY_PATH"] = "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
+  environment["LD_LIBRARY_PATH"] = container::kLibraryPath;
   if (function.runtime.starts_with("python")) environment["PYTHONPATH"] = "/var/runtime";
   if (function.runtime.starts_with("nodejs"))
     environment["NODE_PATH"] = "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task";
