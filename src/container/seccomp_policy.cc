@@ -1,8 +1,10 @@
 #include "container/seccomp_policy.h"
 
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 
 #include "kernel/seccomp.h"
@@ -54,7 +56,7 @@ constexpr const char* kAllowed[] = {
     "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "mq_getsetattr",
     "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd",
     "recvfrom", "recvmmsg", "recvmsg", "semctl", "semget", "semop", "semtimedop", "sendmmsg", "sendmsg", "sendto",
-    "setsockopt", "shutdown", "socketpair", "getrandom"};
+    "setsockopt", "shutdown", "getrandom"};
 
 constexpr const char* kRefused[] = {"acct",
                                     "add_key",
@@ -139,15 +141,27 @@ void add_clone(std::vector<SyscallRule>& rules) {
   }
 }
 
+void allow_socket(std::vector<SyscallRule>& rules, int family, int type, int protocol) {
+  rules.push_back({"socket",
+                   {equal(0, static_cast<uint64_t>(family)), masked(1, kTypeMask, static_cast<uint64_t>(type)),
+                    equal(2, static_cast<uint64_t>(protocol))},
+                   0});
+}
+
+// For a family or protocol that it lacks the kernel loads a module, whoever asks: only what every kernel has built in.
+// socketpair too looks for the family before it finds that only AF_UNIX has pairs.
 void add_sockets(std::vector<SyscallRule>& rules) {
+  for (int family : {AF_INET, AF_INET6}) {
+    for (int protocol : std::array{0, int{IPPROTO_TCP}}) allow_socket(rules, family, SOCK_STREAM, protocol);
+    for (int protocol : std::array{0, int{IPPROTO_UDP}}) allow_socket(rules, family, SOCK_DGRAM, protocol);
+  }
+  for (int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
+    for (int protocol : {0, PF_UNIX}) allow_socket(rules, AF_UNIX, type, protocol);
+  }
+  rules.push_back({"socketpair", {equal(0, AF_UNIX)}, 0});
   for (int family : {AF_UNIX, AF_INET, AF_INET6}) {
-    for (int type : {SOCK_STREAM, SOCK_DGRAM}) {
-      rules.push_back(
-          {"socket", {equal(0, static_cast<uint64_t>(family)), masked(1, kTypeMask, static_cast<uint64_t>(type))}, 0});
-    }
     rules.push_back({"socket", {equal(0, static_cast<uint64_t>(family)), masked(1, kTypeMask, SOCK_RAW)}, EPERM});
   }
-  rules.push_back({"socket", {equal(0, AF_UNIX), masked(1, kTypeMask, SOCK_SEQPACKET)}, 0});
   // getaddrinfo and getifaddrs ask the kernel for addresses: NETLINK_ROUTE and no other.
   rules.push_back({"socket", {equal(0, AF_NETLINK), equal(2, 0)}, 0});
   rules.push_back({"socket", {equal(0, AF_PACKET)}, EPERM});
