@@ -84,13 +84,9 @@ Result<> raise_limits(int64_t containers) {
   return {};
 }
 
-Result<> serve(const Config& config) {
-  TRY(raise_limits(config.containers));
-  TRY_ASSIGN(Fd stop, stop_signals());
-  TRY_ASSIGN(Fd lock, warden::lock_instance(config.run_dir));
+Result<> serve_until(int stop, const Config& config) {
   TRY_ASSIGN(std::string home, home_folder());
   TRY_ASSIGN(uid_t client, user_id(config.user));
-  TRY(kernel::expedite_rcu(warden::kRcuFolder, config.instance));
   TRY_ASSIGN(auto network, gateway::FunctionNetwork::open(network_options(config, home)));
   TRY(make_state(config.state, client));
   warden::Warden::Options options{.instance = config.instance,
@@ -102,9 +98,17 @@ Result<> serve(const Config& config) {
                                   .runtimes = container::find_runtimes(home)};
   TRY_ASSIGN(auto warden, warden::Warden::open(std::move(options), *network));
   log::info("hearth-warden serves {}", config.warden_socket());
-  auto served = warden->run(stop.get());
-  TRY(kernel::relax_rcu(warden::kRcuFolder, config.instance));
-  return served;
+  return warden->run(stop);
+}
+
+Result<> serve(const Config& config) {
+  TRY(raise_limits(config.containers));
+  TRY_ASSIGN(Fd stop, stop_signals());
+  TRY_ASSIGN(Fd lock, warden::lock_instance(config.run_dir));
+  TRY(kernel::expedite_rcu(warden::kRcuFolder, config.instance));
+  auto served = serve_until(stop.get(), config);
+  auto relaxed = kernel::relax_rcu(warden::kRcuFolder, config.instance);
+  return served ? relaxed : served;
 }
 
 Result<> remove_all(const Config& config) {

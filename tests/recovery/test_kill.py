@@ -208,3 +208,12 @@ def test_everything_killed_then_purged(own):
     own.kill(own.hearthd)
     own.kill(own.warden)
     # the fixture's stop() purges and checks that nothing is left
+
+
+def test_a_warden_that_cannot_start_leaves_the_host_as_it_was():
+    instance = Instance("hrcu")  # whose way out is not there
+    assert instance.spawn("hearth-warden").wait(20) == 1
+    assert not pathlib.Path("/run/hearth-rcu/hrcu").exists(), instance.logs()
+    instance.stop()
+    assert instance.leftovers() == []
+    instance.remove()
