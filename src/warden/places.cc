@@ -51,12 +51,13 @@ Result<> Places::give_back(Place& place) {
 }
 
 Result<> Places::give_back_ready() {
+  Result<> first;
   while (!ready_.empty()) {
     Place place = std::move(ready_.front());
     ready_.pop_front();
-    TRY(give_back(place));
+    if (auto given = give_back(place); !given && first) first = std::move(given);
   }
-  return {};
+  return first;
 }
 
 std::optional<SteadyClock::time_point> Places::next_release() const {

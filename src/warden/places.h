@@ -44,7 +44,7 @@ class Places {
   // Gives back what a container that has ended had; its slot is cut off now and released later, by release_next().
   // REQUIRES: no process in the cgroup, otherwise Kind::conflict and nothing is given back.
   Result<> give_back(Place& place);
-  // Gives back all that were made ahead.
+  // Gives back all that were made ahead; the first error, if any.
   Result<> give_back_ready();
   // When release_next() has something to do; nullopt: nothing is to be released.
   std::optional<std::chrono::steady_clock::time_point> next_release() const;

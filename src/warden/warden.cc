@@ -86,9 +86,12 @@ Result<> Warden::run(int stop) {
 Result<> Warden::end_containers() {
   connection_.reset();
   listener_.reset();
-  if (unlink((options_.run_dir + "/warden.sock").c_str()) != 0) return fail_errno("unlink warden.sock");
-  TRY(containers_->stop_making());
+  // Whatever fails of these, the containers are to end.
+  if (unlink((options_.run_dir + "/warden.sock").c_str()) != 0 && errno != ENOENT) {
+    log::error("{}", fail_errno("unlink warden.sock").error().describe());
+  }
   containers_->kill_all();
+  if (auto stopped = containers_->stop_making(); !stopped) log::error("{}", stopped.error().describe());
   auto deadline = std::chrono::steady_clock::now() + kEndDeadline;
   bool stopping = false;
   while (!containers_->empty()) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <utility>
 
 #include "warden/root_test/fixture.h"
 
@@ -63,6 +64,16 @@ TEST_F(WardenRoot, ARestartedHearthdFindsAndAdoptsContainers) {
   Made adopted{warm, std::move(answer.fds[0]), {}, {}, {}};
   client_->call_for<BindReply>(bind_request(adopted, package({{"app.py", "def handler(e, c): return 'ok'\n"}})));
   EXPECT_EQ(RuntimeApi(adopted.runtime_api.get()).call("{}"), "\"ok\"");
+}
+
+TEST_F(WardenRoot, ContainersEndWithTheirWardenAlsoWhenItsSocketsFileIsGone) {
+  Made bound = run_python("def handler(event, context): return event\n");
+  fs::remove(run_dir_ + "/warden.sock");
+  kill(warden_, SIGTERM);
+  int status = 0;
+  waitpid(std::exchange(warden_, -1), &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_THAT(processes(), ::testing::IsEmpty());
 }
 
 TEST_F(WardenRoot, AKilledZygoteIsStartedAgain) {
