@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import pathlib
+import subprocess
 import sys
 import zipfile
 
@@ -13,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from instance import Instance  # noqa: E402  (the path above finds it)
+from instance import BUILD, Instance  # noqa: E402  (the path above finds it)
 
 ROLE = "arn:aws:iam::000000000000:role/test"
 _numbers = itertools.count(1)
@@ -86,3 +87,14 @@ def make_function(lambda_client, unique):
             client.delete_function(FunctionName=name)
         except client.exceptions.ResourceNotFoundException:
             pass  # the test deleted it itself
+
+
+@pytest.fixture(scope="session")
+def awslambdaric(tmp_path_factory):
+    """The package as a zip would hold it, from PyPI, for the host's own Python."""
+    folder = tmp_path_factory.mktemp("awslambdaric")
+    done = subprocess.run([BUILD / "venv/bin/pip", "install", "-q", "--disable-pip-version-check", "--no-compile", "--target",
+                           folder, "--python-version", "3.11", "--only-binary=:all:", "awslambdaric"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -35,7 +35,7 @@ UNHANDLED_WARNING = (
     "runtime version. For more information, see "
     "https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
 )
-UNESCAPED_RUNTIMES = {"AWS_Lambda_python3.12", "AWS_Lambda_python3.13", "AWS_Lambda_python3.14"}
+UNESCAPED_RUNTIMES = {"AWS_Lambda_python3.12", "AWS_Lambda_python3.13", "AWS_Lambda_python3.14", "AWS_Lambda_python3.15"}
 
 
 class Fault(Exception):
@@ -48,7 +48,29 @@ class Fault(Exception):
         self.trace = trace
 
 
-# ---- JSON as AWS's client writes it: Decimal as a plain number, bytes as text
+# ---- JSON as AWS's client writes it: Decimal as a plain number, bytes as text, a namedtuple as an object
+
+
+def _like_simplejson(value, around=()):
+    """`value` of what json.JSONEncoder writes as simplejson writes `value`; `around`: ids of what it lies in."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    as_dict = getattr(value, "_asdict", None)
+    if not callable(as_dict) and not isinstance(value, (list, tuple, dict)):
+        return value
+    if id(value) in around:
+        raise ValueError("Circular reference detected")
+    around = {*around, id(value)}
+    if callable(as_dict):
+        value = as_dict()
+        if not isinstance(value, dict):
+            raise TypeError("_asdict() must return a dict, not %s" % type(value).__name__)
+    if isinstance(value, dict):
+        return {
+            key.decode("utf-8") if isinstance(key, bytes) else key: _like_simplejson(item, around)
+            for key, item in value.items()
+        }
+    return [_like_simplejson(item, around) for item in value]
 
 
 class ResponseEncoder:
@@ -77,7 +99,7 @@ class ResponseEncoder:
 
     def encode(self, value):
         self._has_decimal = False
-        text = self._encode(value)
+        text = self._encode(value if _hearth.is_plain(value) else _like_simplejson(value))
         return self._pattern.sub(r"\1", text) if self._has_decimal else text
 
 

@@ -3,6 +3,7 @@
 //   fill_heap_gaps()                ahead of the containers, see heap.h
 //   learn_pages(rehearsal) -> bool  in the zygote, see pages.h
 //   have_pages() -> bool            in a container: its copies of them are made
+//   is_plain(value) -> bool         ahead of json, see plain.h
 //   serve_zygote() -> bool          the zygote's loop; True in each new container's shim
 //   say_ready()                     the control socket: tells the warden that the shim waits; False when it is gone
 //   wait_for_start()                … the start message, or None
@@ -28,6 +29,7 @@
 #include "container/child/zygote_loop.h"
 #include "heap.h"
 #include "pages.h"
+#include "plain.h"
 #include "runtime_client.h"
 
 namespace {
@@ -434,7 +436,10 @@ PyObject* module_learn_pages(PyObject*, PyObject* rehearsal) {
 
 PyObject* module_have_pages(PyObject*, PyObject*) { return PyBool_FromLong(hearth::shim::have_pages()); }
 
+PyObject* module_is_plain(PyObject*, PyObject* value) { return PyBool_FromLong(hearth::shim::is_plain(value)); }
+
 PyMethodDef module_methods[] = {
+    {"is_plain", module_is_plain, METH_O, "see plain.h"},
     {"learn_pages", module_learn_pages, METH_O, "see pages.h"},
     {"have_pages", module_have_pages, METH_NOARGS, "see pages.h"},
     {"fill_heap_gaps", module_fill_heap_gaps, METH_NOARGS, "see heap.h"},

@@ -1,12 +1,10 @@
 """Custom runtimes: a bootstrap of one's own, and AWS's real Python client, against the same Runtime API."""
 import json
 import pathlib
-import subprocess
 
 import pytest
 
 from conftest import create_function
-from instance import BUILD
 
 SHELL = """#!/bin/sh
 set -eu
@@ -73,17 +71,6 @@ def test_a_bootstrap_that_exits(lambda_client, custom):
     name = custom({"bootstrap": ("#!/bin/sh\nexit 41\n", 0o100755)})
     body = json.loads(lambda_client.invoke(FunctionName=name)["Payload"].read())
     assert body["errorType"] == "Runtime.ExitError" and "exit status 41" in body["errorMessage"]
-
-
-@pytest.fixture(scope="session")
-def awslambdaric(tmp_path_factory):
-    """The package as a zip would hold it, from PyPI, for the host's own Python."""
-    folder = tmp_path_factory.mktemp("awslambdaric")
-    done = subprocess.run([BUILD / "venv/bin/pip", "install", "-q", "--disable-pip-version-check", "--no-compile", "--target",
-                           folder, "--python-version", "3.11", "--only-binary=:all:", "awslambdaric"],
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 def test_awss_own_runtime_client(lambda_client, custom, awslambdaric):

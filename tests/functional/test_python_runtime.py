@@ -47,3 +47,68 @@ def test_libraries_of_the_package_are_found_by_their_names(lambda_client, make_f
     files = {folder + name: (content, 0o100755) for name, content in library.items()}
     files["app.py"] = "import ctypes\ndef handler(event, context): return ctypes.CDLL('libouter.so').outer()\n"
     assert result(lambda_client, make_function(files)) == 42
+
+
+# Python expressions of what a handler may return, in the module below.
+RESULTS_MODULE = """
+import collections, dataclasses, decimal, enum, typing
+Point = collections.namedtuple('Point', 'x y')
+class Line(typing.NamedTuple):
+    begin: Point
+    name: str = 'line'
+class Record:
+    def _asdict(self): return {'as': Point(1, b'raw')}
+class Odd:
+    def _asdict(self): return [1]
+class Listed(list):
+    def _asdict(self): return {'never': 1}
+class Colour(enum.IntEnum):
+    red = 1
+class Text(str): pass
+loop = []
+loop.append(loop)
+around = {}
+around['a'] = (around,)
+deep = []
+for _ in range(150): deep = [deep, Point(1, 2)]
+"""
+RESULTS = """
+Point(1, 2) | [Point(1, {'in': Point(3, [4])})] | {'line': Line(Point(0, 0))} | (1, 2, (3,)) | {b'key': b'value', 'k': 1}
+[{b'\\xc3\\xa4': 1}] | Record() | [Record(), (Record(),)] | Odd() | Listed([1, Point(1, 2)]) | {Colour.red: Colour.red} | Text('x')
+collections.OrderedDict(a=Point(1, 2)) | collections.defaultdict(list, {b'b': [1]}) | {'d': decimal.Decimal('1.10')}
+[decimal.Decimal('NaN'), decimal.Decimal('1E+3'), {'p': Point(decimal.Decimal('0.1'), None)}] | {1: 1, 2.5: 2, None: 3, True: 4}
+{(1, 2): 3} | {1, 2} | loop | around | deep | float('nan') | [float('inf'), -0.0, 1e300] | '\\u00e4\\u2028\\x7f' | b'\\xff' | [b'\\xff']
+{b'\\xff': 1} | Point | object() | range(3) | {'a': {}.keys()} | 10 ** 30 | ''
+"""
+
+
+def test_results_are_written_as_by_awss_own_client(lambda_client, make_function, awslambdaric):
+    expressions = [text.strip() for text in RESULTS.replace("\n", "|").split("|") if text.strip()]
+    name = make_function({"app.py": "from results import *\nimport results\n"
+                                    "def handler(event, context): return eval(event, vars(results))\n",
+                          "results.py": RESULTS_MODULE})
+    marshal = RESULTS_MODULE + """
+import json, os, sys
+from awslambdaric.lambda_runtime_exception import FaultException
+from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
+told = []
+for expression in json.load(sys.stdin):
+    try:
+        result = LambdaMarshaller().marshal_response(eval(expression))[0]
+        told.append(result if isinstance(result, str) else repr(result))
+    except FaultException as failure:
+        told.append('not written')
+json.dump(told, sys.stdout)
+"""
+    done = subprocess.run(["/usr/bin/python3.11", "-c", marshal], input=json.dumps(expressions), capture_output=True, text=True,
+                          env={"PYTHONPATH": str(awslambdaric), "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11"})
+    assert done.returncode == 0, done.stderr
+    for expression, expected in zip(expressions, json.loads(done.stdout), strict=True):
+        reply = lambda_client.invoke(FunctionName=name, Payload=json.dumps(expression))
+        body = reply["Payload"].read()
+        if "FunctionError" in reply:
+            error = json.loads(body)
+            assert error["errorType"] == "Runtime.MarshalError", (expression, error)
+            body = b"not written"
+        written = body.decode() if expected != repr(body) else repr(body)
+        assert written == expected, expression
