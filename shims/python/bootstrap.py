@@ -10,6 +10,8 @@ import logging
 import math
 import os
 import re
+import signal
+import site
 import sys
 import time
 import traceback
@@ -18,6 +20,7 @@ import _hearth
 
 TASK_ROOT = "/var/task"
 LAYER_ROOT = "/opt/python"
+RUNTIME_ROOT = "/var/runtime"
 SHIM_FOLDER = "/var/hearth"
 RUNTIME_API = "127.0.0.1:9001"  # AWS_LAMBDA_RUNTIME_API, known before the function's environment is
 # As many variables as a function has at least; the time zone of all, which the C library keeps.
@@ -451,14 +454,37 @@ def _take_environment(variables):
         _CONTEXT_BASE[member] = os.environ.get(variable)
 
 
+def _add_path_files(folder):
+    """The .pth files of `folder`. site itself would look at every folder of sys.path for them."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    if any(name.endswith(".pth") for name in names):
+        site.addsitedir(folder)
+
+
 def _enter_task():
     os.chdir(TASK_ROOT)
-    version = "python%d.%d" % sys.version_info[:2]
-    mine = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path]
-    layers = ["%s/lib/%s/site-packages" % (LAYER_ROOT, version), LAYER_ROOT]
-    sys.path[:0] = [TASK_ROOT] + [path for path in mine if path != "/var/runtime"] + layers
-    sys.path.append("/var/runtime")
+    mine = os.environ.get("PYTHONPATH", RUNTIME_ROOT)
+    # Who says where to look is not given the layers too.
+    if mine == RUNTIME_ROOT:
+        folders = [TASK_ROOT, "%s/lib/python%d.%d/site-packages" % (LAYER_ROOT, *sys.version_info[:2]), LAYER_ROOT]
+        sys.path[:0] = folders
+    else:
+        folders = [TASK_ROOT]
+        sys.path[:0] = folders + [path for path in mine.split(":") if path and path != RUNTIME_ROOT]
+    sys.path.append(RUNTIME_ROOT)
+    for folder in folders:
+        _add_path_files(folder)
     sys.argv = ["/var/runtime/bootstrap"]
+
+
+def _execute_wrapper(wrapper):
+    """Executes what AWS_LAMBDA_EXEC_WRAPPER says; it is to execute its arguments, which are Python and wrapped.py."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and what is executed would too
+    command = [sys.executable, "-I", "-S", "-X", "utf8", SHIM_FOLDER + "/wrapped.py"]
+    os.execve(wrapper, [wrapper, *command], os.environ)
 
 
 def _encoder():
@@ -486,10 +512,33 @@ def rehearse():
 
 def prepare():
     """All that can be there before there is a container."""
+    # -S left them out: only site's builtins are wanted, not the host's packages.
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
     sys.stdout = Unbuffered(sys.stdout)
     sys.stderr = Unbuffered(sys.stderr)
     _setup_logging()
-    rehearse()
+
+
+def _run(client, handler_name, wrapper=None):
+    """Runs the function, in its environment."""
+    encoder = _encoder()
+    try:
+        if wrapper:
+            _execute_wrapper(wrapper)
+        _enter_task()
+        began = time.monotonic_ns()
+        handler = find_handler(handler_name)
+        client.imported((time.monotonic_ns() - began) // 1000 + 1)
+    except Exception as failure:
+        error = error_of(failure)
+        error["requestId"] = ""
+        logging.warning(UNHANDLED_WARNING)
+        log_error(error, encoder)
+        post_error(client, INIT_ERROR_PATH, error, encoder)
+        sys.exit(1)
+    serve(client, handler, encoder)
 
 
 def main():
@@ -505,19 +554,13 @@ def main():
     start = json.loads(message)
     _take_environment(start["environment"])
     _configure_logging()
-    encoder = _encoder()
     if not _hearth.wait_until_placed():
         os._exit(0)
-    try:
-        _enter_task()
-        began = time.monotonic_ns()
-        handler = find_handler(start["handler"])
-        client.imported((time.monotonic_ns() - began) // 1000 + 1)
-    except Exception as failure:
-        error = error_of(failure)
-        error["requestId"] = ""
-        logging.warning(UNHANDLED_WARNING)
-        log_error(error, encoder)
-        post_error(client, INIT_ERROR_PATH, error, encoder)
-        sys.exit(1)
-    serve(client, handler, encoder)
+    _run(client, start["handler"], os.environ.get("AWS_LAMBDA_EXEC_WRAPPER"))
+
+
+def start_again():
+    """What main() is where a wrapper has executed us: it may have changed the environment."""
+    _take_environment(dict(os.environ))
+    _configure_logging()
+    _run(_hearth.RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]), os.environ["_HANDLER"])

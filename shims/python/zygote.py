@@ -12,17 +12,12 @@ def main():
     sys.dont_write_bytecode = True
     sys.path.insert(0, "/var/hearth")
 
-    import site  # -S left it out: only its builtins are wanted, not the host's packages
-
-    site.setquit()
-    site.setcopyright()
-    site.sethelper()
-
     import _hearth
     import bootstrap
 
     sys.path.remove(bootstrap.SHIM_FOLDER)
     bootstrap.prepare()
+    bootstrap.rehearse()
     # A function may have a module of that name.
     del sys.modules["bootstrap"]
 

@@ -112,3 +112,43 @@ json.dump(told, sys.stdout)
             body = b"not written"
         written = body.decode() if expected != repr(body) else repr(body)
         assert written == expected, expression
+
+
+def test_path_files_of_the_package_are_read(lambda_client, make_function):
+    name = make_function({"more.pth": "vendored\nimport os; os.environ['FROM_PTH'] = '1'\n", "vendored/shelf.py": "BOOK = 'here'\n",
+                          "app.py": "import os, shelf\ndef handler(e, c): return [shelf.BOOK, os.environ['FROM_PTH']]\n"})
+    assert result(lambda_client, name) == ["here", "1"]
+
+
+def test_a_python_path_of_ones_own_takes_the_place_of_the_layers(lambda_client, make_function):
+    files = {"lib/shelf.py": "BOOK = 'here'\n", "app.py": "import boto3, shelf, sys\ndef handler(e, c): return sys.path\n"}
+    own = result(lambda_client, make_function(files, Environment={"Variables": {"PYTHONPATH": "/var/task/lib"}}))
+    assert own[:2] == ["/var/task", "/var/task/lib"] and "/opt/python" not in own
+    plain = result(lambda_client, make_function("import sys\ndef handler(e, c): return sys.path\n"))
+    assert plain[:3] == ["/var/task", "/opt/python/lib/python3.11/site-packages", "/opt/python"]
+
+
+# As in AWS's documentation: an argument for Python, another environment.
+WRAPPER = """#!/bin/bash
+args=("$@")
+args=("${args[@]:0:$#-1}" "-X" "importtime" "${args[@]: -1}")
+export WRAPPED=yes PYTHONPATH=/var/task/more
+exec "${args[@]}"
+"""
+
+
+def test_a_wrapper_starts_the_runtime(lambda_client, make_function):
+    files = {"wrapper": (WRAPPER, 0o100755), "more/shelf.py": "BOOK = 'here'\n",
+             "app.py": "import os, shelf, sys\ndef handler(e, c):\n    if e == 'fail': raise KeyError(e)\n"
+                       "    return [e, shelf.BOOK, os.environ['WRAPPED'], sys._xoptions, c.function_name]\n"}
+    name = make_function(files, Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}})
+    expected = ["here", "yes", {"utf8": True, "importtime": True}, name]
+    assert result(lambda_client, name, 1) == [1, *expected]
+    assert json.loads(lambda_client.invoke(FunctionName=name, Payload=b'"fail"')["Payload"].read())["errorType"] == "KeyError"
+    assert result(lambda_client, name, 2) == [2, *expected]
+
+
+def test_a_wrapper_that_is_not_there(lambda_client, make_function):
+    name = make_function("def handler(e, c): return 1\n", Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/none"}})
+    reply = lambda_client.invoke(FunctionName=name)
+    assert "/var/task/none" in json.loads(reply["Payload"].read())["errorMessage"] and "FunctionError" in reply
