@@ -50,8 +50,15 @@ void take_message(Record& record, const std::string& bytes, bool& ready) {
   }
 }
 
-ContainerGone describe_end(const Record& record, std::optional<kernel::Ending> init, bool out_of_memory) {
-  ContainerGone gone{record.id(), "lost", 0, out_of_memory};
+// Whether the shim or PID 1 ended as what the kernel or MemoryGuard ends for want of memory, and not by our doing.
+bool was_shot(const Record& record, const std::optional<kernel::Ending>& init) {
+  if (record.wait_status) return WIFSIGNALED(*record.wait_status) && WTERMSIG(*record.wait_status) == SIGKILL;
+  return !record.killed && init && init->signaled && init->code == SIGKILL;
+}
+
+// `oom_kill`: some process of it was ended for want of memory, perhaps long ago and without harm to the function.
+ContainerGone describe_end(const Record& record, const std::optional<kernel::Ending>& init, bool oom_kill) {
+  ContainerGone gone{record.id(), "lost", 0, oom_kill && was_shot(record, init)};
   if (record.killed) {
     gone.cause = "killed";
     gone.code = SIGKILL;
@@ -311,8 +318,8 @@ void Containers::process_ended(Record& record) {
     if (!*ending) return;
     init = **ending;
   }
-  auto out_of_memory = record.place.cgroup.ran_out_of_memory();
-  record.gone = describe_end(record, init, record.over_limit || out_of_memory.value_or(false));
+  auto oom_kill = record.place.cgroup.ran_out_of_memory();
+  record.gone = describe_end(record, init, record.over_limit || oom_kill.value_or(false));
   start_ending(record);
 }
 

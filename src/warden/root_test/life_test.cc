@@ -137,6 +137,24 @@ TEST_F(WardenRoot, TellsOutOfMemory) {
   EXPECT_TRUE(gone.out_of_memory);
 }
 
+// The child is ended by the kernel, at the hard limit: what is in a memfd fills that and counts as nobody's own.
+TEST_F(WardenRoot, AnOutOfMemoryKillThatTheFunctionSurvivedIsNotItsEnd) {
+  Made made = run_python(
+      "import os, subprocess, sys\n"
+      "def handler(event, context):\n"
+      "    file = os.memfd_create('fill')\n"
+      "    for _ in range(540): os.write(file, bytes(2**20))\n"
+      "    grow = 'held = []\\nwhile True: held.append(bytearray(b\"x\") * 2**20)'\n"
+      "    print('child', subprocess.run([sys.executable, '-c', grow]).returncode)\n"
+      "    sys.exit(3)\n");
+  RuntimeApi(made.runtime_api.get()).invoke("{}");
+  EXPECT_THAT(read_output(made.output.get(), "\n"), HasSubstr("child -9"));
+  ContainerGone gone = client_->wait_gone(made.id);
+  EXPECT_EQ(gone.cause, "exited");
+  EXPECT_EQ(gone.code, 3);
+  EXPECT_FALSE(gone.out_of_memory);
+}
+
 TEST_F(WardenRoot, KillLeavesNothing) {
   Made made =
       run_python("import subprocess\ndef handler(e, c):\n    subprocess.Popen(['sleep', '1000'])\n    return 1\n");
