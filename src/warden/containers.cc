@@ -284,6 +284,7 @@ Result<> Containers::freeze(const Freeze& request) {
   TRY(record->place.cgroup.freeze(request.frozen));
   record->frozen = request.frozen;
   return {};
+  if (!request.frozen) memory_guard_.thawed(*record);
 }
 
 ListContainersReply Containers::list() const {

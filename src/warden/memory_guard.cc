@@ -41,15 +41,27 @@ void MemoryGuard::passed(Record& record) {
     log::error("container {}: {}", record.id().str(), silent.error().describe());
   }
   looked_at_.push_back(record.key);
-  next_look_ = {};
+  record.next_look = next_look_ = {};
 }
 
-Result<bool> MemoryGuard::kill_if_over(Record& record) {
+void MemoryGuard::thawed(Record& record) { record.next_look = next_look_ = {}; }
+
+Result<std::chrono::milliseconds> MemoryGuard::check(Record& record) {
+  if (record.frozen) return kLongLook;
   TRY_ASSIGN(int64_t own, record.place.cgroup.own_memory());
-  if (own <= record.own_limit) return false;
+  if (own <= record.own_limit) {
+    return std::clamp(std::chrono::milliseconds((record.own_limit - own) / kFastest), kLook, kLongLook);
+  }
   record.over_limit = true;
   TRY(kernel::send_signal(record.pidfd.get(), SIGKILL));
-  return true;
+  return kLongLook;
+}
+
+void MemoryGuard::look_at(Record& record, Time now) {
+  auto pause = check(record);
+  if (!pause && !record.look_failed) log::error("container {}: {}", record.id().str(), pause.error().describe());
+  record.look_failed = !pause.has_value();
+  record.next_look = now + pause.value_or(kLongLook);
 }
 
 void MemoryGuard::look(Time now) {
@@ -59,13 +71,13 @@ void MemoryGuard::look(Time now) {
     if (auto set = set_alarm(*record); !set) log::error("container {}: {}", record->id().str(), set.error().describe());
   }
   if (looked_at_.empty() || now < next_look_) return;
-  next_look_ = now + kLook;
-  std::erase_if(looked_at_, [this](uint64_t key) {
+  next_look_ = Time::max();
+  std::erase_if(looked_at_, [this, now](uint64_t key) {
     Record* record = bound(key);
     if (record == nullptr) return true;
-    auto over = kill_if_over(*record);
-    if (!over) log::error("container {}: {}", record->id().str(), over.error().describe());
-    return over.value_or(false);
+    if (record->next_look <= now) look_at(*record, now);
+    next_look_ = std::min(next_look_, record->next_look);
+    return false;
   });
 }
 

@@ -40,7 +40,9 @@ struct Record {
   Fd memory_alarm{};      // from a while after the bind until it has told
   int64_t own_limit = 0;  // bytes that the function's processes may use; 0 after a restart: not known
   bool over_limit = false;
-  bool was_warm = false;  // hearthd knows its id
+  bool look_failed = false;                           // at its memory, the last time
+  std::chrono::steady_clock::time_point next_look{};  // at its memory, once the alarm has told
+  bool was_warm = false;                              // hearthd knows its id
   bool killed = false;
   bool frozen = false;
   std::optional<int> wait_status{};                         // of the shim, as PID 1 reported it
