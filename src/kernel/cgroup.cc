@@ -94,18 +94,14 @@ Result<> thaw(const std::string& path) {
   return {};
 }
 
-// Kills until none is left: a process may fork while we read the list.
 Result<> kill_members(const std::string& path) {
-  for (int round = 0; round < kKillRounds; ++round) {
-    TRY(thaw(path));
-    TRY_ASSIGN(auto pids, members(path));
-    if (pids.empty()) return {};
-    for (pid_t pid : pids) {
-      if (kill(pid, SIGKILL) != 0 && errno != ESRCH) return fail_errno(fmt::format("kill {}", pid));
-    }
-    usleep(kKillPause);
+  TRY(thaw(path));
+  TRY_ASSIGN(auto pids, members(path));
+  for (pid_t pid : pids) {
+    if (kill(pid, SIGKILL) != 0 && errno != ESRCH) return fail_errno(fmt::format("kill {}", pid));
   }
-  return fail(Kind::timeout, "processes in " + path + " do not end");
+  if (pids.empty()) return {};
+  return fail(Kind::conflict, fmt::format("{} processes in {} do not end", pids.size(), path));
 }
 
 Result<> enable_controllers(const std::string& directory) {
@@ -175,7 +171,16 @@ Result<std::vector<std::string>> CgroupHost::list() const {
   return names;
 }
 
+// Again and again, also because a process may fork while the list is read.
 Result<> CgroupHost::purge(const std::string& name) const {
+  for (int round = 1;; ++round) {
+    auto purged = try_purge(name);
+    if (purged || purged.error().kind != Kind::conflict || round == kKillRounds) return purged;
+    usleep(kKillPause);
+  }
+}
+
+Result<> CgroupHost::try_purge(const std::string& name) const {
   for (const auto& hierarchy : *hierarchies_) TRY(kill_members(hierarchy.path + "/" + name));
   for (const auto& hierarchy : *hierarchies_) TRY(remove_directory(hierarchy.path + "/" + name));
   return {};

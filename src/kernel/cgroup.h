@@ -43,8 +43,10 @@ class CgroupHost {
   Result<Cgroup> make(const std::string& name) const;
   // Names of the instance's cgroups that exist.
   Result<std::vector<std::string>> list() const;
-  // Kills what is in `name` and deletes it; what does not exist is no error.
+  // Kills what is in `name` and deletes it; what does not exist is no error. Waits at most 5 s for the processes' end.
   Result<> purge(const std::string& name) const;
+  // The same without waiting: Kind::conflict while processes are left.
+  Result<> try_purge(const std::string& name) const;
   // Deletes the instance's parent directories. REQUIRES: list() is empty.
   Result<> remove_parents() const;
 

@@ -102,7 +102,7 @@ void Containers::make(const MakeContainer& request, ReplyTo to) {
 }
 
 Result<> Containers::start_spawn(const MakeContainer& request, ReplyTo to) {
-  if (records_.size() >= parts_.max_containers) {
+  if (records_.size() + places_.stuck() >= parts_.max_containers) {
     return fail(Kind::exhausted, fmt::format("{} containers are the limit", parts_.max_containers));
   }
   TRY_ASSIGN(container::Zygote * zygote, parts_.zygotes.of(request.runtime));
@@ -126,7 +126,7 @@ Result<> Containers::start_spawn(const MakeContainer& request, ReplyTo to) {
     return {};
   };
   if (auto asked = spawn(); !asked) {
-    TRY(places_.give_back(record->place));
+    if (!places_.give_back(record->place)) places_.set_aside(record->id().str(), std::move(record->place.slot));
     return asked;
   }
   record->control = std::move(control.first);
@@ -283,8 +283,8 @@ Result<> Containers::freeze(const Freeze& request) {
   if (record->killed) return fail(Kind::conflict, "the container is being killed");
   TRY(record->place.cgroup.freeze(request.frozen));
   record->frozen = request.frozen;
-  return {};
   if (!request.frozen) memory_guard_.thawed(*record);
+  return {};
 }
 
 ListContainersReply Containers::list() const {
@@ -354,39 +354,31 @@ void Containers::give_back_next() {
   Record* record = find(key);
   if (record == nullptr) return;
   auto given = places_.give_back(record->place);
-  giving_back_waits_ = !given && given.error().kind == Kind::conflict && SteadyClock::now() < record->give_back_until;
+  giving_back_waits_ = !given && SteadyClock::now() < record->give_back_until;
   if (giving_back_waits_) return ending_.push_back(key);
-  if (!given) log::error("container {}: {}", record->id().str(), given.error().describe());
+  if (!given) {
+    log::error("container {}: {}", record->id().str(), given.error().describe());
+    places_.set_aside(record->id().str(), std::move(record->place.slot));
+  }
   finish(*record);
 }
 
-bool Containers::release_due() const {
-  auto release = places_.next_release();
-  return release && *release <= SteadyClock::now();
-}
-
-bool Containers::work(bool idle) {
-  if (!ending_.empty()) {
-    give_back_next();
-    return true;
-  }
-  if (release_due()) {
-    if (auto released = places_.release_next(); !released) log::error("{}", released.error().describe());
-    return true;
-  }
-  if (!idle || !wants_places()) return false;
+void Containers::work(bool idle) {
+  const bool ending = !ending_.empty();
+  if (ending) give_back_next();
+  if (auto worked = places_.work(SteadyClock::now()); !worked) log::error("{}", worked.error().describe());
+  if (ending || !idle || !wants_places()) return;
   auto made = places_.make_ahead();
   if (!made) log::error("no place could be made ahead: {}", made.error().describe());
   places_failed_ = !made.has_value();
-  return made.has_value();
 }
 
 int Containers::work_wait_ms() const {
   if (!ending_.empty()) return giving_back_waits_ ? 1 : 0;
   if (wants_places()) return 0;
-  auto release = places_.next_release();
-  if (!release) return -1;
-  auto left = std::chrono::ceil<std::chrono::milliseconds>(*release - SteadyClock::now()).count();
+  auto next = places_.next_work();
+  if (!next) return -1;
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - SteadyClock::now()).count();
   return static_cast<int>(std::max<int64_t>(left, 0));
 }
 
@@ -453,7 +445,8 @@ Result<> Containers::recover() {
   }
   TRY_ASSIGN(auto cgroups, parts_.cgroups.list());
   for (const auto& name : cgroups) {
-    if (find(ContainerId(name)) == nullptr) TRY(parts_.cgroups.purge(name));
+    // One whose processes do not end is no reason not to serve.
+    if (find(ContainerId(name)) == nullptr && !parts_.cgroups.try_purge(name)) places_.set_aside(name, std::nullopt);
   }
   return {};
 }
@@ -463,10 +456,10 @@ Result<> Containers::take_over(const SavedContainer& saved) {
   TRY_ASSIGN(uint64_t started, kernel::start_time(saved.pid));
   if (started != saved.start_time) return fail(Kind::not_found, "its process is gone");
   TRY_ASSIGN(Fd netns, kernel::open_namespace(saved.pid, "net"));
-  TRY_ASSIGN(auto slot, parts_.network.adopt_slot(saved.slot, std::move(netns)));
   TRY_ASSIGN(auto cgroup, parts_.cgroups.make(saved.container.str()));
   TRY(cgroup.silence_memory_alarm());
   TRY_ASSIGN(Fd peak, cgroup.peak_memory());
+  TRY_ASSIGN(auto slot, parts_.network.adopt_slot(saved.slot, std::move(netns)));
   auto record =
       std::make_unique<Record>(Record{.key = next_key_++,
                                       .runtime = saved.runtime,
@@ -476,7 +469,10 @@ Result<> Containers::take_over(const SavedContainer& saved) {
   record->pidfd = std::move(pidfd);
   record->peak_memory = std::move(peak);
   record->was_warm = true;
-  TRY(parts_.poller.add(record->pidfd.get(), {Source::process, record->key}));
+  if (auto added = parts_.poller.add(record->pidfd.get(), {Source::process, record->key}); !added) {
+    places_.set_aside(saved.container.str(), std::move(record->place.slot));
+    return added;
+  }
   keys_.emplace(record->id(), record->key);
   records_.emplace(record->key, std::move(record));
   return {};

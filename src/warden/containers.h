@@ -2,7 +2,8 @@
 //
 // A container is made asynchronously (zygote, admission, ready), ends asynchronously (its pidfd), and what it had is
 // given back by work(), one container a call, so that a mass ending does not hold up requests. Its end is told once: by
-// the failed reply to its MakeContainer, or by `gone` when hearthd knew it.
+// the failed reply to its MakeContainer, or by `gone` when hearthd knew it; a process that does not end (in state D)
+// can hold that up for kGiveBackDeadline, and is then left to Places.
 //
 // Thread: the warden's only one. Refuses: more than `max_containers` records, binding what is not warm.
 #pragma once
@@ -56,8 +57,8 @@ class Containers {
   Result<> recover();
   void handle(const Watch& watch);
   void expire(std::chrono::steady_clock::time_point now);
-  // One piece of work that nobody waits for: true when there may be more. `idle`: making places ahead is welcome.
-  bool work(bool idle);
+  // A piece of the work that nobody waits for. `idle`: making places ahead is welcome.
+  void work(bool idle);
   // How long the loop may sleep for the sake of work(): 0, a moment when the kernel still needs one, -1 for ever.
   int work_wait_ms() const;
   // When expire() has something to do at the earliest.
@@ -67,7 +68,7 @@ class Containers {
   // Gives back the places that were made ahead. No more are made.
   Result<> stop_making();
   // Nothing is left of any container or place.
-  bool empty() const { return records_.empty() && !places_.next_release(); }
+  bool empty() const { return records_.empty() && !places_.next_work(); }
 
  private:
   Result<> start_spawn(const MakeContainer& request, ReplyTo to);
@@ -86,7 +87,6 @@ class Containers {
   }
   static bool is_starting(const Record* record);
   void give_back_next();
-  bool release_due() const;
   Result<> give_function(Record& record, const Bind& request, BindReply& times);
   void give_up(Record& record, std::string why);
   void finish(Record& record);

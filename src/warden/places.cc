@@ -1,5 +1,6 @@
 #include "warden/places.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hearth::warden {
@@ -21,8 +22,7 @@ Result<Place> Places::make() {
     return Place{std::move(id), std::move(slot), *std::move(cgroup), *std::move(listeners)};
   }
   Error why = !listeners ? listeners.error() : !cgroup ? cgroup.error() : limited.error();
-  if (cgroup) TRY(cgroup->remove());
-  TRY(network_.release_slot(std::move(slot)));
+  set_aside(id.str(), std::move(slot));
   return std::unexpected(std::move(why));
 }
 
@@ -40,14 +40,11 @@ Result<> Places::make_ahead() {
 }
 
 Result<> Places::give_back(Place& place) {
-  auto removed = place.cgroup.remove();
-  if (!removed && removed.error().kind == Kind::conflict) return removed;
+  TRY(network_.unbind(place.slot));
+  TRY(place.cgroup.remove());
   place.listeners = {};
-  place.slot.netns.reset();
-  auto unbound = network_.unbind(place.slot);
-  leaving_.push_back({std::move(place.slot), SteadyClock::now() + kNamespaceEnds});
-  if (leaving_.size() > kMaxLeaving) TRY(release_next());
-  return removed ? unbound : removed;
+  leave(std::move(place.slot));
+  return {};
 }
 
 Result<> Places::give_back_ready() {
@@ -55,20 +52,49 @@ Result<> Places::give_back_ready() {
   while (!ready_.empty()) {
     Place place = std::move(ready_.front());
     ready_.pop_front();
-    if (auto given = give_back(place); !given && first) first = std::move(given);
+    auto given = give_back(place);
+    if (given) continue;
+    set_aside(place.container.str(), std::move(place.slot));
+    if (first) first = std::move(given);
   }
   return first;
 }
 
-std::optional<SteadyClock::time_point> Places::next_release() const {
-  if (leaving_.empty()) return std::nullopt;
-  return leaving_.front().due;
+void Places::leave(gateway::Slot slot) {
+  slot.netns.reset();
+  leaving_.push_back({std::move(slot), SteadyClock::now() + kNamespaceEnds});
 }
 
-Result<> Places::release_next() {
+void Places::set_aside(std::string cgroup, std::optional<gateway::Slot> slot) {
+  if (slot) slot->netns.reset();
+  stuck_.push_back({std::move(cgroup), std::move(slot), SteadyClock::now() + kStuckPause});
+}
+
+std::optional<Places::Time> Places::next_work() const {
+  if (leaving_.size() > kMaxLeaving) return Time{};
+  std::optional<Time> next;
+  if (!leaving_.empty()) next = leaving_.front().due;
+  if (!stuck_.empty()) next = next ? std::min(*next, stuck_.front().due) : stuck_.front().due;
+  return next;
+}
+
+Result<> Places::work(Time now) {
+  if (!stuck_.empty() && stuck_.front().due <= now) try_stuck(now);
+  if (leaving_.empty() || (leaving_.front().due > now && leaving_.size() <= kMaxLeaving)) return {};
   gateway::Slot slot = std::move(leaving_.front().slot);
   leaving_.pop_front();
   return network_.release_slot(std::move(slot));
+}
+
+// Why it failed was said when it was set aside.
+void Places::try_stuck(Time now) {
+  Stuck stuck = std::move(stuck_.front());
+  stuck_.pop_front();
+  if (!cgroups_.try_purge(stuck.cgroup)) {
+    stuck.due = now + kStuckPause;
+    return stuck_.push_back(std::move(stuck));
+  }
+  if (stuck.slot) leave(*std::move(stuck.slot));
 }
 
 }  // namespace hearth::warden

@@ -9,14 +9,24 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <utility>
 
+#include "kernel/cgroup.h"
 #include "warden/root_test/fixture.h"
 
 namespace hearth::warden {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Whether it comes true within the patience of these tests.
+bool soon(const std::function<bool()>& condition) {
+  const auto start = SteadyClock::now();
+  while (!condition() && ms_since(start) < kPatienceMs) usleep(10'000);
+  return condition();
+}
 
 TEST_F(WardenRoot, BoundContainersOutliveAKilledWarden) {
   Made bound = run_python("def handler(event, context): return event\n");
@@ -74,6 +84,36 @@ TEST_F(WardenRoot, ContainersEndWithTheirWardenAlsoWhenItsSocketsFileIsGone) {
   waitpid(std::exchange(warden_, -1), &status, 0);
   EXPECT_EQ(status, 0);
   EXPECT_THAT(processes(), ::testing::IsEmpty());
+}
+
+// On cgroup v1 a process that is frozen elsewhere can be killed and does not end: like one in state D.
+TEST_F(WardenRoot, AWardenStartsAlthoughAProcessOfTheLastOneDoesNotEnd) {
+  if (hello_.cgroup != "v1") GTEST_SKIP() << "needs cgroup v1";
+  kill(warden_, SIGKILL);
+  waitpid(warden_, nullptr, 0);
+  auto cgroups = kernel::CgroupHost::open(kCgroupRoot, instance_).value();
+  const pid_t stuck = fork();
+  if (stuck == 0) {
+    pause();
+    _exit(0);
+  }
+  ASSERT_TRUE(cgroups.make("cleft")->add(stuck).has_value());
+  const std::string elsewhere = fmt::format("{}/freezer/{}-ice", kCgroupRoot, instance_);
+  fs::create_directory(elsewhere);
+  std::ofstream(elsewhere + "/cgroup.procs") << stuck;
+  std::ofstream(elsewhere + "/freezer.state") << "FROZEN";
+  start_warden();
+  connect();
+  Made made = run_python("def handler(event, context): return event\n");
+  EXPECT_EQ(RuntimeApi(made.runtime_api.get()).call("1"), "1");
+  const std::string left = fmt::format("{}/memory/{}/cleft", kCgroupRoot, instance_);
+  EXPECT_TRUE(fs::exists(left));
+  std::ofstream(elsewhere + "/freezer.state") << "THAWED";
+  int status = 0;
+  waitpid(stuck, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(soon([&] { return !fs::exists(left); }));
+  fs::remove(elsewhere);
 }
 
 TEST_F(WardenRoot, AKilledZygoteIsStartedAgain) {
