@@ -39,6 +39,7 @@ Error become_zygote(const RuntimeSpec& runtime, const std::string& staging, std:
   if (dup2(null.get(), 0) < 0 || dup2(null.get(), 1) < 0) return fail_errno("dup2 /dev/null").error();
   if (syscall(SYS_close_range, kHomeNetwork + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
     return fail_errno("close_range").error();
+  if (setpgid(0, 0) != 0) return fail_errno("setpgid").error();
   if (unshare(CLONE_NEWNS) != 0) return fail_errno("unshare").error();
   if (auto entered = enter_root({staging, runtime.shim_folder, runtime.runtime_folder}); !entered)
     return entered.error();

@@ -2,7 +2,8 @@
 //
 // Made by start(), which returns before the runtime is loaded: what is asked for until then waits in the socket.
 // Answers come in the order of the requests. The process ends with the object, or with the warden however that ends;
-// containers do not. A zygote that ended is seen as end of file by receive().
+// containers do not. A zygote that ended is seen as end of file by receive(). It leads a process group of its own, in
+// which its containers are until they are let go: those that it cloned and never told of are found by that.
 #pragma once
 
 #include <memory>

@@ -54,6 +54,17 @@ Result<std::optional<Ending>> reap(int pidfd) {
   return std::optional(Ending{info.si_code != CLD_EXITED, info.si_status});
 }
 
+Result<bool> reap_group(pid_t group) {
+  for (;;) {
+    siginfo_t info{};
+    int result = waitid(P_PGID, static_cast<id_t>(group), &info, WEXITED | WNOHANG);
+    if (result != 0 && errno == EINTR) continue;
+    if (result != 0 && errno == ECHILD) return false;
+    if (result != 0) return fail_errno("waitid");
+    if (info.si_pid == 0) return true;
+  }
+}
+
 Result<bool> has_ended(int pidfd) {
   pollfd entry{pidfd, POLLIN, 0};
   int ready = poll(&entry, 1, 0);

@@ -32,6 +32,8 @@ struct Ending {
 // The ending of a child that pidfd polled readable for, and reaps it; nullopt when it still runs. A process that is not
 // our child is Kind::not_found.
 Result<std::optional<Ending>> reap(int pidfd);
+// Reaps all children in the process group `group` that have ended; true when there are others.
+Result<bool> reap_group(pid_t group);
 // True when the process behind `pidfd` has ended, whoever's child it is.
 Result<bool> has_ended(int pidfd);
 

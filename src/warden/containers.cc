@@ -19,6 +19,7 @@ namespace hearth::warden {
 namespace {
 
 constexpr size_t kMaxControlDatagram = 1024;
+constexpr std::chrono::milliseconds kReapPause{10};
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -150,10 +151,10 @@ void Containers::zygote_answered(uint64_t key) {
 void Containers::zygote_ended(uint64_t key, const Error& error) { zygote_ended(parts_.zygotes.runtime_of(key), error); }
 
 // REQUIRES of give_up without a process: the zygote is dead, so that none will be cloned for them any more. One that
-// was, unseen, ends by itself: nobody holds the other end of its control socket.
+// was, unseen, ends by itself: nobody holds the other end of its control socket. We are its parent all the same.
 void Containers::zygote_ended(const std::string& runtime, const Error& error) {
   log::error("the zygote of {} ended: {}", runtime, error.describe());
-  parts_.zygotes.drop(runtime);
+  if (pid_t group = parts_.zygotes.drop(runtime); group != 0) groups_.push_back(group);
   std::vector<Record*> lost;
   for (auto& [key, record] : records_) {
     if (record->stage == Stage::spawning && record->runtime == runtime) lost.push_back(record.get());
@@ -363,7 +364,16 @@ void Containers::give_back_next() {
   finish(*record);
 }
 
+void Containers::reap_unseen() {
+  std::erase_if(groups_, [](pid_t group) {
+    auto more = kernel::reap_group(group);
+    if (!more) log::error("{}", more.error().describe());
+    return !more.value_or(false);
+  });
+}
+
 void Containers::work(bool idle) {
+  reap_unseen();
   const bool ending = !ending_.empty();
   if (ending) give_back_next();
   if (auto worked = places_.work(SteadyClock::now()); !worked) log::error("{}", worked.error().describe());
@@ -377,6 +387,7 @@ int Containers::work_wait_ms() const {
   if (!ending_.empty()) return giving_back_waits_ ? 1 : 0;
   if (wants_places()) return 0;
   auto next = places_.next_work();
+  if (!groups_.empty()) next = std::min(next.value_or(Places::Time::max()), SteadyClock::now() + kReapPause);
   if (!next) return -1;
   auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - SteadyClock::now()).count();
   return static_cast<int>(std::max<int64_t>(left, 0));

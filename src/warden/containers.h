@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
 #include "warden/memory_guard.h"
@@ -87,6 +88,7 @@ class Containers {
   }
   static bool is_starting(const Record* record);
   void give_back_next();
+  void reap_unseen();
   Result<> give_function(Record& record, const Bind& request, BindReply& times);
   void give_up(Record& record, std::string why);
   void finish(Record& record);
@@ -106,6 +108,7 @@ class Containers {
   std::deque<uint64_t> starting_;  // by deadline; those that are warm or gone by now are dropped when seen
   std::deque<uint64_t> ending_;
   bool giving_back_waits_ = false;
+  std::vector<pid_t> groups_;  // of zygotes that ended: may hold containers that nobody was told of
 };
 
 }  // namespace hearth::warden

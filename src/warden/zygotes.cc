@@ -43,10 +43,14 @@ std::string Zygotes::runtime_of(uint64_t key) const {
   return key < entries_.size() ? entries_[key].spec.name : std::string();
 }
 
-void Zygotes::drop(const std::string& runtime) {
+pid_t Zygotes::drop(const std::string& runtime) {
   for (auto& entry : entries_) {
-    if (entry.spec.name == runtime) entry.zygote.reset();
+    if (entry.spec.name != runtime || !entry.zygote) continue;
+    const pid_t group = entry.zygote->pid();
+    entry.zygote.reset();
+    return group;
   }
+  return 0;
 }
 
 void Zygotes::drop_all() {

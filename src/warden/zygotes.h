@@ -29,7 +29,8 @@ class Zygotes {
   container::Zygote* at(uint64_t key);
   // The runtime of a key, "" for none.
   std::string runtime_of(uint64_t key) const;
-  void drop(const std::string& runtime);
+  // Ends it; its process group, 0 when there is none.
+  pid_t drop(const std::string& runtime);
   void drop_all();
 
  private:

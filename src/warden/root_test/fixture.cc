@@ -12,7 +12,6 @@
 #include <stdexcept>
 
 #include "base/log.h"
-#include "container/runtimes.h"
 #include "kernel/cgroup.h"
 #include "kernel/process.h"
 #include "warden/root_test/loopback_network.h"
@@ -82,6 +81,7 @@ int WardenRoot::run_warden(uid_t client) {
                           .client_uid = client,
                           .max_containers = kMaxTestContainers,
                           .runtimes = container::find_runtimes(build_home())};
+  options.runtimes.insert(options.runtimes.end(), more_runtimes_.begin(), more_runtimes_.end());
   auto warden = Warden::open(std::move(options), network);
   if (!warden) {
     log::error("{}", warden.error().describe());

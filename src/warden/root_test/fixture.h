@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "container/runtimes.h"
 #include "warden/protocol.h"
 #include "warden/root_test/client.h"
 
@@ -49,6 +50,7 @@ class WardenRoot : public ::testing::Test {
   // Host pids in the container's cgroup.
   std::vector<int> members(const ContainerId& id);
 
+  std::vector<container::RuntimeSpec> more_runtimes_;  // of wardens started from now on
   std::string instance_;
   std::string run_dir_;
   std::filesystem::path packages_;

@@ -138,5 +138,27 @@ TEST_F(WardenRoot, AKilledZygoteIsStartedAgain) {
   EXPECT_FALSE(made.id.empty());
 }
 
+// A zygote that clones what it was asked for and dies before it tells of it.
+constexpr const char* kDyingZygote =
+    "import ctypes, os, socket\n"
+    "requests = socket.socket(fileno=3)\n"
+    "requests.send(b'zygote')\n"
+    "fds = socket.recv_fds(requests, 64, 4)[1]\n"
+    "CLONE, CLONE_PARENT, SIGCHLD = 56, 0x8000, 17\n"
+    "if ctypes.CDLL(None).syscall(CLONE, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) == 0:\n"
+    "    requests.close()\n"
+    "    socket.socket(fileno=fds[1]).recv(8)\n"
+    "os._exit(0)\n";
+
+TEST_F(WardenRoot, AContainerOfWhichItsZygoteNeverToldIsReaped) {
+  kill(warden_, SIGKILL);
+  waitpid(warden_, nullptr, 0);
+  more_runtimes_.push_back({"dying", {"/usr/bin/python3.11", "-I", "-S", "-c", kDyingZygote}, "/usr/share", ""});
+  start_warden();
+  connect();
+  EXPECT_THAT(client_->call_error(MakeContainer{"dying"}).message, ::testing::HasSubstr("zygote"));
+  EXPECT_TRUE(soon([&] { return file_text(fmt::format("/proc/{0}/task/{0}/children", warden_)).empty(); }));
+}
+
 }  // namespace
 }  // namespace hearth::warden
