@@ -67,6 +67,16 @@ Result<Fd> listen_seqpacket(const std::string& path, uid_t owner, mode_t mode) {
   return listener;
 }
 
+Result<Fd> connect_seqpacket(const std::string& path) {
+  TRY_ASSIGN(sockaddr_un address, unix_address(path));
+  Fd connection(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!connection.valid()) return fail_errno("socket");
+  if (connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    return fail_errno("connect to " + path);
+  }
+  return connection;
+}
+
 Result<Fd> accept_connection(int listener) {
   Fd connection(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
   if (!connection.valid()) return fail_errno("accept");

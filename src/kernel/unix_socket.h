@@ -30,6 +30,8 @@ Result<std::pair<Fd, Fd>> seqpacket_pair();
 
 // A listening socket at `path`, which is replaced; its owner and mode are set before anyone can connect.
 Result<Fd> listen_seqpacket(const std::string& path, uid_t owner, mode_t mode);
+// Connects at once or not at all (errno EAGAIN: the backlog is full); the socket does not block.
+Result<Fd> connect_seqpacket(const std::string& path);
 // Kind::exhausted with errno EAGAIN when nobody waits (non-blocking listeners).
 Result<Fd> accept_connection(int listener);
 Result<uid_t> peer_uid(int connection);

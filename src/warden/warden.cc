@@ -171,7 +171,8 @@ void Warden::accept() {
 
 void Warden::close_connection(const std::string& why) {
   if (!connection_) return;
-  log::info("the connection to hearthd is closed: {}", why);
+  if (connection_->greeted || why != last_refusal_) log::info("the connection to hearthd is closed: {}", why);
+  last_refusal_ = connection_->greeted ? "" : why;
   connection_.reset();
 }
 

@@ -77,6 +77,7 @@ class Warden {
   Fd listener_;
   std::optional<Connection> connection_;
   uint64_t next_connection_ = 1;
+  std::string last_refusal_;  // of connections since one was greeted, so that the log tells each once
 };
 
 }  // namespace hearth::warden

@@ -2,8 +2,9 @@
 //
 // Owned by the main loop's thread and used only there. Calls are coroutines with a deadline each; a call made while the
 // connection is down fails with Kind::unavailable at once. The client connects, says hello and reconnects (every
-// 50 ms, for as long as it lives) by itself; `on_connected` runs after each hello, so that the owner can say again what
-// it wants to exist and adopt what is there. Requests and replies are of warden/protocol.h.
+// 50 ms, less and less often where its hello is refused, for as long as it lives) by itself; `on_connected` runs after
+// each hello, so that the owner can say again what it wants to exist and adopt what is there. Requests and replies are
+// of warden/protocol.h.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/task_group.h"
+#include "warden_client/link.h"
 
 namespace hearth {
 namespace {
@@ -257,6 +258,24 @@ TEST_F(ClientTest, OutstandingCallsAreBounded) {
   }
   run_until([&] { return answers[warden::kMaxOutstanding - 1].has_value(); });
   EXPECT_TRUE(*answers.front());
+}
+
+TEST_F(ClientTest, AWardenThatDoesNotGreetIsAskedLessAndLess) {
+  start();
+  std::vector<std::chrono::steady_clock::time_point> asked;
+  for (int i = 0; i < 5; ++i) {
+    run_until([&] { return warden_end.accept(); });
+    asked.push_back(std::chrono::steady_clock::now());
+    next();
+    warden_end.hang_up();
+  }
+  EXPECT_GE(asked[4] - asked[3], 8 * WardenLink::kReconnect);
+  greet();
+  EXPECT_TRUE(client->connected());
+  warden_end.hang_up();
+  const auto ended = std::chrono::steady_clock::now();
+  run_until([&] { return warden_end.accept(); });
+  EXPECT_LT(std::chrono::steady_clock::now() - ended, 8 * WardenLink::kReconnect);
 }
 
 }  // namespace

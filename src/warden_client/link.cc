@@ -1,11 +1,9 @@
 #include "warden_client/link.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/log.h"
@@ -18,8 +16,7 @@ WardenLink::WardenLink(asio::any_io_executor executor, std::string path, WardenC
       path_(std::move(path)),
       hooks_(std::move(hooks)),
       deadlines_(executor),
-      reconnect_(executor),
-      buffer_(warden::kMaxMessage + 1, '\0') {}
+      reconnect_(executor) {}
 
 void WardenLink::stop() {
   if (std::exchange(stopped_, true)) return;
@@ -31,29 +28,13 @@ void WardenLink::stop() {
 
 // ---- connecting
 
-Result<Fd> WardenLink::open_socket() const {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path_.size() >= sizeof(address.sun_path)) return fail(Kind::invalid, "socket path is too long: " + path_);
-  std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
-  Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return fail_errno("socket");
-  // A Unix socket connects at once or not at all (EAGAIN: the backlog is full).
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-    return fail_errno("connect to the warden at " + path_);
-  return socket;
-}
-
 void WardenLink::connect() {
   if (stopped_) return;
-  auto socket = open_socket();
+  auto socket = kernel::connect_seqpacket(path_);
   if (!socket) {
-    auto failure = socket.error().describe();
-    if (failure != last_failure_) log::warn("no warden: {}", failure);
-    last_failure_ = std::move(failure);
+    warn_once("no warden: " + socket.error().describe());
     return connect_later();
   }
-  last_failure_.clear();
   ++connection_;
   socket_.emplace(executor_, socket->release());
   await_readable();
@@ -62,10 +43,15 @@ void WardenLink::connect() {
 
 void WardenLink::connect_later() {
   if (stopped_) return;
-  reconnect_.expires_after(kReconnect);
+  reconnect_.expires_after(pause_);
   reconnect_.async_wait([self = shared_from_this()](boost::system::error_code error) {
     if (!error) self->connect();
   });
+}
+
+void WardenLink::warn_once(std::string failure) {
+  if (failure != last_failure_) log::warn("{}", failure);
+  last_failure_ = std::move(failure);
 }
 
 void WardenLink::greet() {
@@ -81,6 +67,8 @@ void WardenLink::greeted(const Result<WardenAnswer>& answer) {
   if (reply == nullptr || reply->version != warden::kProtocolVersion)
     return down("the warden speaks another version of the protocol");
   up_ = true;
+  pause_ = kReconnect;
+  last_failure_.clear();
   log::info("connected to the warden at {}", path_);
   if (hooks_.on_connected) hooks_.on_connected(*reply);
 }
@@ -91,7 +79,7 @@ void WardenLink::down(const std::string& reason) {
   socket_.reset();
   greeting_.reset();
   waiting_.clear();
-  if (!stopped_) log::warn("the connection to the warden ended: {}", reason);
+  if (!stopped_) warn_once("the connection to the warden ended: " + reason);
   if (was_up && hooks_.on_disconnected) hooks_.on_disconnected();
   auto calls = std::exchange(calls_, {});
   for (auto& [id, call] : calls) {
@@ -99,6 +87,7 @@ void WardenLink::down(const std::string& reason) {
     call->done.set(fail(Kind::unavailable, "the connection to the warden ended"));
   }
   connect_later();
+  if (!was_up) pause_ = std::min(2 * pause_, kMaxReconnect);
 }
 
 // ---- reading
@@ -113,49 +102,19 @@ void WardenLink::await_readable() {
 void WardenLink::read_burst() {
   const auto connection = connection_;
   for (int i = 0; i < kMaxBurst; ++i) {
-    auto datagram = receive();
+    auto datagram = kernel::receive_datagram(socket_->native_handle(), warden::kMaxMessage, kMaxReplyFds, MSG_DONTWAIT);
+    if (!datagram && datagram.error().errno_value == EAGAIN) break;
     if (!datagram) return down(datagram.error().describe());
-    if (!*datagram) break;
-    auto taken = take(std::move(**datagram));
+    if (datagram->bytes.empty()) return down("end of file");
+    auto taken = take(*std::move(datagram));
     if (connection != connection_ || !socket_) return;
     if (!taken) return down(taken.error().describe());
   }
   await_readable();
 }
 
-Result<std::optional<WardenLink::Datagram>> WardenLink::receive() {
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxReplyFds)];
-  iovec part{buffer_.data(), buffer_.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  ssize_t got;
-  do {
-    got = ::recvmsg(socket_->native_handle(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
-  if (got < 0) return fail_errno("recvmsg");
-  Datagram datagram;
-  for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-      datagram.fds.emplace_back(fd);
-    }
-  }
-  if (got == 0) return fail(Kind::unavailable, "end of file");
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-    return fail(Kind::invalid, "a datagram of the warden is too large");
-  datagram.text.assign(buffer_.data(), static_cast<size_t>(got));
-  return datagram;
-}
-
-Result<> WardenLink::take(Datagram datagram) {
-  TRY_ASSIGN(auto frame, warden::decode_server_frame(datagram.text));
+Result<> WardenLink::take(kernel::Datagram datagram) {
+  TRY_ASSIGN(auto frame, warden::decode_server_frame(datagram.bytes));
   if (const auto* gone = std::get_if<warden::ContainerGone>(&frame)) {
     if (hooks_.on_container_gone) hooks_.on_container_gone(*gone);
     return {};

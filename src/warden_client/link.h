@@ -1,12 +1,12 @@
 // WardenLink: the connection to the warden and the calls under way on it.
 //
 // Life: connecting (every kReconnect) → greeting (hello sent) → up → connecting … until stop(). Only an up link takes
-// calls; when it goes down, every call under way ends with Kind::unavailable.
-// Datagrams are written at once; those that the socket does not take wait in order, at most kMaxOutstanding of them.
-// A call whose deadline passed is forgotten: its reply, with its descriptors, is dropped when it comes.
-// What is not of the protocol (a datagram too large, one that does not decode, too many descriptors) ends the
-// connection. Used on the executor's thread; asio's handlers hold a reference, so it outlives its owner until they have
-// ended.
+// calls; when it goes down, every call under way ends with Kind::unavailable. A warden that does not return the
+// greeting (it is of another version) is asked again after twice the time each time, at most kMaxReconnect. Datagrams
+// are written at once; those that the socket does not take wait in order, at most kMaxOutstanding of them. A call whose
+// deadline passed is forgotten: its reply, with its descriptors, is dropped when it comes. What is not of the protocol
+// (a datagram too large, one that does not decode, too many descriptors) ends the connection. Used on the executor's
+// thread; asio's handlers hold a reference, so it outlives its owner until they have ended.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -21,6 +21,7 @@
 
 #include "base/deadlines.h"
 #include "base/one_shot.h"
+#include "kernel/unix_socket.h"
 #include "warden_client/client.h"
 
 namespace hearth {
@@ -28,6 +29,7 @@ namespace hearth {
 class WardenLink : public std::enable_shared_from_this<WardenLink> {
  public:
   static constexpr std::chrono::milliseconds kReconnect{50};
+  static constexpr std::chrono::milliseconds kMaxReconnect{5000};
   static constexpr std::chrono::milliseconds kGreeting{5000};  // deadline of hello
   static constexpr size_t kMaxReplyFds = 8;
   static constexpr int kMaxBurst = 64;  // datagrams read before others get their turn
@@ -47,21 +49,16 @@ class WardenLink : public std::enable_shared_from_this<WardenLink> {
     OneShot<Outcome> done;
     Deadlines::Handle deadline;
   };
-  struct Datagram {
-    std::string text;
-    std::vector<Fd> fds;
-  };
 
   void connect();
-  Result<Fd> open_socket() const;
   void greet();
   void down(const std::string& reason);
   void connect_later();
+  void warn_once(std::string failure);
 
   void await_readable();
   void read_burst();
-  Result<std::optional<Datagram>> receive();
-  Result<> take(Datagram datagram);
+  Result<> take(kernel::Datagram datagram);
   void greeted(const Result<WardenAnswer>& answer);
 
   Result<std::shared_ptr<Call>> begin(const warden::Request& request, std::chrono::milliseconds deadline);
@@ -83,8 +80,8 @@ class WardenLink : public std::enable_shared_from_this<WardenLink> {
   std::optional<int64_t> greeting_;
   std::unordered_map<int64_t, std::shared_ptr<Call>> calls_;
   std::deque<std::string> waiting_;
-  std::string buffer_;
-  std::string last_failure_;  // of connecting, so that the log tells each once
+  std::string last_failure_;  // since it was up, so that the log tells each once
+  std::chrono::milliseconds pause_ = kReconnect;
 };
 
 }  // namespace hearth
