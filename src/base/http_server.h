@@ -1,11 +1,11 @@
 // http::Server: an HTTP/1.1 server on one listening socket, one coroutine a connection.
 //
-// Serves the front door, the AWS endpoint inside containers and the Runtime API, so a listening socket may come from
-// elsewhere (another network namespace, another process). Parsing is Boost.Beast's; storage is the connection's own
-// buffers, reused from request to request, and bodies are moved, never copied.
+// Serves the front door and the AWS endpoint inside containers, so a listening socket may come from elsewhere (another
+// network namespace, another process). Parsing is Boost.Beast's; storage is the connection's own buffers, reused from
+// request to request, and bodies are moved, never copied.
 //
 // Invariants: requests of one connection are handled one after the other, in order (pipelining works); a handler has no
-// deadline (an invocation may take 15 minutes, /next may wait for ever), everything that waits for the peer has one;
+// deadline (an invocation may take 15 minutes), everything that waits for the peer has one;
 // a client that closes its sending side still gets its answer.
 // Refuses by itself, through RefuseFn: malformed requests and folded headers (400), a header over its limit (431), a
 // body over its limit (413), a header or body that does not arrive in time (408), a connection over the limit (503).
