@@ -34,7 +34,8 @@ class Connection {
   Result<> flush();
   bool has_queued() const { return !queue_.empty(); }
 
-  bool greeted = false;  // hello was said
+  bool greeted = false;   // hello was said
+  size_t unanswered = 0;  // requests
 
  private:
   struct Queued {

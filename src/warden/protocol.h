@@ -5,10 +5,10 @@
 //   descriptors travel beside a reply.
 // - The first request is `hello` with kProtocolVersion; another version is refused and the connection closed.
 // - The warden serves one connection at a time, from the uid that its configuration names; a new one replaces the old.
-// - Everything is bounded: kMaxMessage a datagram, kMaxOutstanding requests under way, the limits at each field.
+// - Everything is bounded: kMaxMessage a datagram, the limits at each field, kMaxOutstanding requests under way (one
+//   more is answered with Kind::exhausted).
 // - The warden trusts nothing beyond this page: ids and names have the shapes below, packages are digests opened
-// beneath
-//   the warden's own packages folder, never paths. What does not fit is Kind::invalid and changes nothing.
+//   beneath the warden's own packages folder, never paths. What does not fit is Kind::invalid and changes nothing.
 // - Shapes: a container is "c" and 16 hex digits; a digest 64 hex digits; every other id and name is 1…kMaxName of
 //   [a-zA-Z0-9._-] and starts with a letter or digit; addresses are IPv4, dotted; ranges are ADDRESS/0…32.
 // - `ensure_*` are idempotent: hearthd says them again after either process restarts.

@@ -201,11 +201,15 @@ bool Warden::read_one() {
 
 void Warden::answer_undecoded(std::optional<int64_t> id, const Error& error) {
   if (!id || !connection_->greeted) return close_connection(error.message);
+  ++connection_->unanswered;
   reply({connection_->serial(), *id}, std::unexpected(error), {});
 }
 
 void Warden::answer(const RequestFrame& frame) {
   ReplyTo to{connection_->serial(), frame.id};
+  if (++connection_->unanswered > kMaxOutstanding) {
+    return reply(to, fail(Kind::exhausted, fmt::format("{} requests are under way", kMaxOutstanding)), {});
+  }
   auto simple = [&](auto result) {
     if (!result) return reply(to, std::unexpected(std::move(result).error()), {});
     if constexpr (std::is_void_v<typename decltype(result)::value_type>) {
@@ -237,6 +241,7 @@ void Warden::answer(const RequestFrame& frame) {
 
 void Warden::reply(ReplyTo to, Result<Reply> result, std::span<const int> fds) {
   if (!connection_ || connection_->serial() != to.connection) return;
+  --connection_->unanswered;
   if (!result) log::info("request {} failed: {}", to.id, result.error().describe());
   send(encode(ReplyFrame{to.id, std::move(result)}), fds);
 }

@@ -46,8 +46,9 @@ class LoopbackNetwork : public gateway::FunctionNetwork {
   }
   Result<> unbind(const gateway::Slot&) override { return {}; }
   Result<> ensure_gateway(const GatewayId&, const std::string&) override { return {}; }
-  void ensure_attachment(const GatewayId&, const std::string&, const VpcId&, const SubnetId&,
+  void ensure_attachment(const GatewayId&, const std::string& attachment, const VpcId&, const SubnetId&,
                          const std::string& address, AttachmentDone done) override {
+    if (attachment == "never") return never_.push_back(std::move(done));
     done(gateway::AttachmentInfo{7, "02:00:00:00:00:07", address, true});
   }
   void ensure_outside(const GatewayId&, AttachmentDone done) override { done(fail(Kind::unavailable, "no outside")); }
@@ -71,6 +72,7 @@ class LoopbackNetwork : public gateway::FunctionNetwork {
 
  private:
   int64_t next_ = 0;
+  std::vector<AttachmentDone> never_;  // called
 };
 
 }  // namespace hearth::warden

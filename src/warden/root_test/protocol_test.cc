@@ -42,6 +42,15 @@ TEST_F(WardenRoot, AnswersBadRequestsAndGoesOn) {
   EXPECT_EQ(client_->call_error(EnsureOutside{GatewayId("gw-0")}).kind, Kind::unavailable);
 }
 
+TEST_F(WardenRoot, HasALimitOfRequestsUnderWay) {
+  const EnsureAttachment endless{GatewayId("gw-0"), "never", VpcId("vpc-1"), SubnetId("subnet-1"), "10.0.0.5"};
+  for (size_t i = 0; i < kMaxOutstanding; ++i) client_->send(endless);
+  EXPECT_EQ(client_->call_error(endless).kind, Kind::exhausted);
+  EXPECT_EQ(client_->call_error(ListContainers{}).kind, Kind::exhausted);
+  connect();
+  EXPECT_TRUE(client_->call(ListContainers{}).frame.reply.has_value());
+}
+
 TEST_F(WardenRoot, HasALimitOfContainers) {
   std::vector<int64_t> ids;
   for (int i = 0; i < 65; ++i) ids.push_back(client_->send(MakeContainer{"python3.11"}));
