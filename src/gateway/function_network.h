@@ -90,7 +90,9 @@ class FunctionNetwork {
   virtual Result<> delete_attachment(const std::string& attachment) = 0;
   virtual Result<> ensure_policy(const std::string& policy, const std::vector<Rule>& egress) = 0;
   virtual Result<> delete_policy(const std::string& policy) = 0;
-  virtual Result<json::object> stats(const GatewayId& gateway) = 0;
+  // {"attachments":{NAME:{counter:number}},"gateway":{counter:number}}: of those named that are the gateway's.
+  using StatsDone = std::function<void(Result<json::object>)>;
+  virtual void stats(const GatewayId& gateway, const std::vector<std::string>& attachments, StatsDone done) = 0;
 
   // ---- local VPCs
   virtual Result<> ensure_vpc(const VpcId& vpc) = 0;

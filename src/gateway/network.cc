@@ -352,34 +352,59 @@ Result<> Network::ensure_policy(const std::string& policy, const std::vector<Rul
 }
 Result<> Network::delete_policy(const std::string& policy) { return programs_->remove_policy(policy); }
 
-Result<json::object> Network::stats(const GatewayId& gateway) {
-  TRY_ASSIGN(SupervisedGateway* const supervised, gateway_of(gateway));
-  const auto of_tag = [&](uint32_t tag) -> Result<json::object> {
+Result<json::object> Network::counters_of(const SupervisedGateway& gateway, uint32_t tag,
+                                          const ControlReply& reply) const {
+  TRY_ASSIGN(json::object counters, programs_->counters(tag));
+#define HEARTH_NAME(field) counters[#field] = reply.counters.field;
+  HEARTH_GATEWAY_COUNTERS(HEARTH_NAME)
+#undef HEARTH_NAME
+  if (tag == 0) {
+    counters["restarts"] = gateway.restarts();
+    counters["slots"] = slots_->living();
+    return counters;
+  }
+  counters["sessions"] = reply.sessions;
+  counters["mappings"] = reply.mappings;
+  counters["free_blocks"] = reply.free_blocks;
+  return counters;
+}
+
+void Network::stats(const GatewayId& gateway, const std::vector<std::string>& attachments, StatsDone done) {
+  auto found = gateway_of(gateway);
+  if (!found) return done(std::unexpected(found.error()));
+  SupervisedGateway* const supervised = *found;
+  std::map<std::string, uint32_t> tags;
+  for (const auto& name : attachments) {
+    const auto known = programs_->attachments().find(name);
+    if (known != programs_->attachments().end() && known->second.gateway == supervised->place().number)
+      tags[name] = known->second.tag;
+  }
+  struct Gathering {
+    size_t left;
+    StatsDone done;
+    json::object of_attachments{};
+    json::object of_gateway{};
+    Result<> outcome{};
+  };
+  const auto all = std::make_shared<Gathering>(tags.size() + 1, std::move(done));
+  const auto ask = [this, supervised, all](const std::string& name, uint32_t tag) {
     ControlRequest request{.op = ControlOp::stats, .at = {}};
     request.tag = tag;
-    TRY_ASSIGN(const ControlReply reply, supervised->call(request, kStatsMs));
-    TRY_ASSIGN(json::object counters, programs_->counters(tag));
-#define HEARTH_NAME(field) counters[#field] = reply.counters.field;
-    HEARTH_GATEWAY_COUNTERS(HEARTH_NAME)
-#undef HEARTH_NAME
-    if (tag == 0) return counters;
-    counters["sessions"] = reply.sessions;
-    counters["mappings"] = reply.mappings;
-    counters["free_blocks"] = reply.free_blocks;
-    return counters;
+    const auto take = [this, supervised, all, name, tag](Result<ControlReply> reply) {
+      auto counters =
+          reply ? counters_of(*supervised, tag, *reply) : Result<json::object>(std::unexpected(reply.error()));
+      if (!counters)
+        all->outcome = std::unexpected(counters.error());
+      else
+        (tag == 0 ? all->of_gateway : all->of_attachments[name].emplace_object()) = *std::move(counters);
+      if (--all->left > 0) return;
+      if (!all->outcome) return all->done(std::unexpected(all->outcome.error()));
+      all->done(json::object{{"attachments", std::move(all->of_attachments)}, {"gateway", std::move(all->of_gateway)}});
+    };
+    supervised->send(request, take, kStatsMs);
   };
-  json::object attachments;
-  for (const auto& [name, record] : programs_->attachments()) {
-    if (record.gateway != supervised->place().number) continue;
-    TRY_ASSIGN(attachments[name], of_tag(record.tag));
-  }
-  TRY_ASSIGN(json::object own, of_tag(0));
-  own["restarts"] = supervised->restarts();
-  own["slots"] = slots_->living();
-  json::object all;
-  all["attachments"] = std::move(attachments);
-  all["gateway"] = std::move(own);
-  return all;
+  for (const auto& [name, tag] : tags) ask(name, tag);
+  ask("", 0);
 }
 
 // ---- local VPCs -------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class Network final : public FunctionNetwork {
   Result<> delete_attachment(const std::string& attachment) override;
   Result<> ensure_policy(const std::string& policy, const std::vector<Rule>& egress) override;
   Result<> delete_policy(const std::string& policy) override;
-  Result<json::object> stats(const GatewayId& gateway) override;
+  void stats(const GatewayId& gateway, const std::vector<std::string>& attachments, StatsDone done) override;
 
   Result<> ensure_vpc(const VpcId& vpc) override;
   Result<> ensure_subnet(const VpcId& vpc, const SubnetId& subnet, const std::string& cidr) override;
@@ -78,6 +78,7 @@ class Network final : public FunctionNetwork {
   Result<attachment> data_plane_of(const attachment_record& record);
   void tell_and_prove(const attachment_record& record, AttachmentDone done);
   Result<> follow_mtu(const SubnetId& subnet);
+  Result<json::object> counters_of(const SupervisedGateway& gateway, uint32_t tag, const ControlReply& reply) const;
   void release_at_gateway(const Binding& ended, uint32_t address, std::function<void()> freed);
 
   Options options_;

@@ -54,7 +54,7 @@ class FakeWarden final : public WardenClient {
   std::map<std::string, Error> failures;  // by op
   bool away = false;
   bool proven = true;
-  json::object counters;
+  std::map<std::string, int> packets;  // of attachments
   // By kind, in order; listed two names a page.
   std::map<std::string, std::vector<warden::NetworkName>> there;
 
@@ -67,7 +67,7 @@ class FakeWarden final : public WardenClient {
     if (auto* attach = std::get_if<warden::EnsureAttachment>(&request))
       answer.reply = warden::AttachmentReply{7, "02:00:00:00:00:07", attach->address, proven};
     if (auto* list = std::get_if<warden::ListNetwork>(&request)) answer.reply = page(*list);
-    if (std::holds_alternative<warden::GatewayStats>(request)) answer.reply = warden::GatewayStatsReply{counters};
+    if (auto* stats = std::get_if<warden::GatewayStats>(&request)) answer.reply = counted(*stats);
     co_return answer;
   }
   bool connected() const override { return !away; }
@@ -82,6 +82,14 @@ class FakeWarden final : public WardenClient {
       reply.names.push_back(named);
     }
     return reply;
+  }
+
+  warden::GatewayStatsReply counted(const warden::GatewayStats& asked) const {
+    EXPECT_LE(asked.attachments.size(), warden::kMaxStats);
+    json::object attachments;
+    for (const auto& name : asked.attachments)
+      if (packets.contains(name)) attachments[name] = json::object{{"packets", packets.at(name)}};
+    return {json::object{{"attachments", std::move(attachments)}, {"gateway", json::object{{"slots", 2}}}}};
   }
 
   // Ops since the last call, in order, and forgets them.

@@ -167,20 +167,22 @@ asio::awaitable<Ec2Result<>> Networks::detach(AccountId account, VpcId vpc, Subn
   co_return Ec2Result<>();
 }
 
-asio::awaitable<Result<json::object>> Networks::gateway_counters() { return warden_->counters(); }
+asio::awaitable<Result<json::object>> Networks::gateway_counters() {
+  const auto names = known_names("attachment");
+  std::vector<std::string> attachments(names.begin(), names.end());
+  co_return co_await warden_->counters(std::move(attachments));
+}
 
 asio::awaitable<Ec2Result<json::object>> Networks::counters(AccountId account, VpcId vpc) {
   if (!find_vpc(account, vpc))
     co_return refuse(Kind::not_found, "InvalidVpcID.NotFound",
                      fmt::format("The vpc ID '{}' does not exist", vpc.str()));
-  CO_TRY_ASSIGN(json::object all, co_await warden_->counters());
-  json::object out;
-  const json::value* attachments = all.if_contains("attachments");
-  if (!attachments || !attachments->is_object()) co_return out;
+  std::vector<std::string> attached;
   for (const Subnet* subnet : subnets(account))
-    if (const json::value* found = attachments->get_object().if_contains(subnet->id.str()))
-      if (subnet->vpc == vpc) out[subnet->id.str()] = *found;
-  co_return out;
+    if (subnet->vpc == vpc && !subnet->gateway_address.empty()) attached.push_back(subnet->id.str());
+  if (attached.empty()) co_return json::object();
+  CO_TRY_ASSIGN(json::object all, co_await warden_->counters(std::move(attached)));
+  co_return std::move(all["attachments"].as_object());
 }
 
 }  // namespace hearth::vpc

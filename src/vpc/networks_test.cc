@@ -7,7 +7,7 @@
 #include <fstream>
 #include <set>
 
-#include "vpc/fakes.h"
+#include "vpc/networks_fixture.h"
 #include "vpc/rules.h"
 
 namespace hearth::vpc {
@@ -18,56 +18,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
-
-class Vpcs : public NetworksTest {
- protected:
-  VpcId vpc(std::string cidr = "10.0.0.0/16") {
-    auto made = run(networks->create_vpc(ours, cidr, {}));
-    EXPECT_TRUE(made) << made.error().message;
-    return made->id;
-  }
-  SubnetId subnet(const VpcId& in, std::string cidr = "10.0.1.0/24") {
-    Networks::SubnetRequest request{in, cidr, "us-east-1a", {}};
-    auto made = run(networks->create_subnet(ours, request));
-    EXPECT_TRUE(made) << made.error().message;
-    return made->id;
-  }
-  GroupId group(const VpcId& in, std::string name = "web") {
-    Networks::GroupRequest request{in, name, "of a test", {}};
-    auto made = run(networks->create_group(ours, request));
-    EXPECT_TRUE(made) << made.error().message;
-    return made->id;
-  }
-  std::string code_of_vpc(std::string cidr) {
-    auto made = run(networks->create_vpc(ours, cidr, {}));
-    return made ? "" : made.error().code;
-  }
-  std::string code_of_subnet(const VpcId& in, std::string cidr) {
-    Networks::SubnetRequest request{in, cidr, "us-east-1a", {}};
-    auto made = run(networks->create_subnet(ours, request));
-    return made ? "" : made.error().code;
-  }
-  // A function attached to these, as its owner tells it once it is there.
-  VpcConfig use(const SubnetId& in, const GroupId& with, std::string function = "f") {
-    VpcConfig config{{in}, {with}};
-    uses[ours].push_back({function, config});
-    return config;
-  }
-};
-
-template <typename T>
-std::string code(const Ec2Result<T>& result) {
-  return result ? "" : result.error().code;
-}
-
-GroupRule egress_rule(std::string protocol, int64_t port, std::string cidr) {
-  GroupRule rule;
-  rule.egress = true;
-  rule.protocol = std::move(protocol);
-  rule.from_port = rule.to_port = port;
-  rule.cidr = std::move(cidr);
-  return rule;
-}
 
 TEST_F(Vpcs, AVpcComesWithItsDefaultGroupAndNothingAtTheWarden) {
   auto id = vpc("10.0.0.9/16");
@@ -579,19 +529,6 @@ TEST_F(Vpcs, ResetLeavesNothingOfTheAccountAndTheOthersAlone) {
   EXPECT_THAT(networks->groups(ours), IsEmpty());
   EXPECT_THAT(networks->vpcs(theirs), SizeIs(1));
   EXPECT_THAT(registry.records, SizeIs(2));
-}
-
-TEST_F(Vpcs, CountersAreOfThisVpcOnly) {
-  auto id = vpc();
-  auto place = subnet(id);
-  warden.counters = {{"attachments", {{place.str(), {{"packets", 7}}}, {"subnet-other", {{"packets", 9}}}}}};
-  auto counters = run(networks->counters(ours, id));
-  ASSERT_TRUE(counters);
-  EXPECT_EQ(json::serialize(*counters), "{\"" + place.str() + "\":{\"packets\":7}}");
-  EXPECT_EQ(code(run(networks->counters(theirs, id))), "InvalidVpcID.NotFound");
-  auto all = run(networks->gateway_counters());
-  ASSERT_TRUE(all);
-  EXPECT_EQ(*all, warden.counters);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace hearth::vpc {
 namespace {
 
@@ -138,11 +140,24 @@ asio::awaitable<Result<>> WardenNetwork::drop_listed(std::string kind, warden::N
   co_return co_await drop(std::move(request));
 }
 
-asio::awaitable<Result<json::object>> WardenNetwork::counters() {
-  warden::Request request = warden::GatewayStats{the_gateway()};
-  auto reply = co_await call_for<warden::GatewayStatsReply>(client_(), std::move(request), kDeadline);
-  if (!reply) co_return std::unexpected(std::move(reply).error());
-  co_return std::move(reply->counters);
+asio::awaitable<Result<json::object>> WardenNetwork::counters(std::vector<std::string> attachments) {
+  json::object all;
+  json::object of_attachments;
+  size_t asked = 0;
+  do {
+    const size_t count = std::min(attachments.size() - asked, warden::kMaxStats);
+    const auto from = attachments.begin() + static_cast<std::ptrdiff_t>(asked);
+    warden::GatewayStats stats{the_gateway(), {from, from + static_cast<std::ptrdiff_t>(count)}};
+    warden::Request request = std::move(stats);
+    auto reply = co_await call_for<warden::GatewayStatsReply>(client_(), std::move(request), kDeadline);
+    if (!reply) co_return std::unexpected(std::move(reply).error());
+    all = std::move(reply->counters);
+    if (const json::value* part = all.if_contains("attachments"); part && part->is_object())
+      for (const auto& [name, counters] : part->get_object()) of_attachments[name] = counters;
+    asked += count;
+  } while (asked < attachments.size());
+  all["attachments"] = std::move(of_attachments);
+  co_return all;
 }
 
 }  // namespace hearth::vpc

@@ -45,7 +45,8 @@ class WardenNetwork {
   boost::asio::awaitable<Result<std::vector<warden::NetworkName>>> list(std::string kind);
   boost::asio::awaitable<Result<>> drop_listed(std::string kind, warden::NetworkName thing);
 
-  boost::asio::awaitable<Result<json::object>> counters();
+  // Of the gateway itself and of these attachments, as warden::GatewayStatsReply has them.
+  boost::asio::awaitable<Result<json::object>> counters(std::vector<std::string> attachments);
 
  private:
   boost::asio::awaitable<Result<>> ensure(warden::Request request, std::chrono::milliseconds deadline);

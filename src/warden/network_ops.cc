@@ -86,12 +86,10 @@ struct Answer {
     return true;
   }
   bool operator()(const GatewayStats& r) const {
-    auto counters = network.stats(r.gateway);
-    if (!counters) {
-      reply(std::unexpected(std::move(counters).error()));
-    } else {
-      reply(Reply(GatewayStatsReply{*std::move(counters)}));
-    }
+    network.stats(r.gateway, r.attachments, [told = reply](Result<json::object> counters) {
+      if (!counters) return told(std::unexpected(std::move(counters).error()));
+      told(Reply(GatewayStatsReply{*std::move(counters)}));
+    });
     return true;
   }
   bool operator()(const auto&) const { return false; }

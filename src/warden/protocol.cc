@@ -335,7 +335,8 @@ Result<> fields(A& a, ListNetwork& m) {
 }
 template <typename A>
 Result<> fields(A& a, GatewayStats& m) {
-  return a.id("gateway", m.gateway);
+  TRY(a.id("gateway", m.gateway));
+  return a.names("attachments", m.attachments, kMaxStats);
 }
 
 template <typename A>

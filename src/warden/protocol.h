@@ -40,6 +40,7 @@ constexpr size_t kMaxInterface = 15;  // bytes of an interface's name, as in Lin
 constexpr size_t kMaxNameservers = 3;
 constexpr size_t kMaxContainers = 4096;  // in one ListContainersReply
 constexpr size_t kMaxListed = 500;       // names in one ListNetworkReply
+constexpr size_t kMaxStats = 40;         // attachments in one GatewayStatsReply
 constexpr size_t kMaxErrorText = 4096;   // bytes of an error's message; longer ones are cut
 
 // ---- containers -----------------------------------------------------------------------------------------------
@@ -219,6 +220,7 @@ struct ListNetworkReply {
 
 struct GatewayStats {
   GatewayId gateway;
+  std::vector<std::string> attachments;  // the reply leaves out what is not there
 };
 struct GatewayStatsReply {
   json::object counters;  // {"attachments":{NAME:{counter:number}},"gateway":{counter:number}}

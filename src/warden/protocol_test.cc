@@ -83,7 +83,7 @@ TEST(Protocol, EveryRequestSurvivesTheWire) {
       AttachVpcVxlan{VpcId("vpc-1"), SubnetId("subnet-1"), 42, "192.0.2.1"},
       DetachVpc{VpcId("vpc-1"), SubnetId("subnet-1")},
       ListNetwork{"policy", "groups-1"},
-      GatewayStats{GatewayId("gw-0")},
+      GatewayStats{GatewayId("gw-0"), {"outside", "subnet-1"}},
   };
   for (const Request& original : requests) {
     std::string wire = encode(RequestFrame{3, original});

@@ -243,7 +243,12 @@ void Warden::reply(ReplyTo to, Result<Reply> result, std::span<const int> fds) {
   if (!connection_ || connection_->serial() != to.connection) return;
   --connection_->unanswered;
   if (!result) log::info("request {} failed: {}", to.id, result.error().describe());
-  send(encode(ReplyFrame{to.id, std::move(result)}), fds);
+  std::string bytes = encode(ReplyFrame{to.id, std::move(result)});
+  if (bytes.size() > kMaxMessage) {
+    log::error("request {} is answered with an error: its reply has {} bytes", to.id, bytes.size());
+    bytes = encode(ReplyFrame{to.id, fail(Kind::internal, "the reply is over the protocol's limit")});
+  }
+  send(std::move(bytes), fds);
 }
 
 void Warden::send(std::string bytes, std::span<const int> fds) {

@@ -295,7 +295,14 @@ void World::pump(int ms) {
 }
 
 int64_t World::counter(const std::string& attachment, const std::string& name) {
-  auto stats = net().stats(gateway_);
+  std::optional<Result<json::object>> told;
+  std::vector<std::string> named;
+  if (!attachment.empty()) named.push_back(attachment);
+  net().stats(gateway_, named, [&told](Result<json::object> stats) { told = std::move(stats); });
+  for (int i = 0; i < 300 && !told; ++i) pump(10);
+  if (!told) ADD_FAILURE() << "no answer";
+  if (!told) return -1;
+  const auto& stats = *told;
   EXPECT_TRUE(stats) << stats.error().describe();
   if (!stats) return -1;
   const json::value& of = attachment.empty() ? stats->at("gateway") : stats->at("attachments").at(attachment);

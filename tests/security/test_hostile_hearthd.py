@@ -189,7 +189,7 @@ def test_request_is_refused(world, hostile, op):
 def test_deleting_what_is_not_ours_deletes_nothing(world, hostile, op, fields):
     """Deleting is idempotent, so it is answered; World.check sees that all namespaces are still there."""
     hostile.ok(op, **fields)
-    assert hostile.ok("gateway_stats", gateway="gw")["counters"]["attachments"].keys() == {"a1", "outside"}
+    assert hostile.ok("gateway_stats", gateway="gw", attachments=["a1", "outside", "a2"])["counters"]["attachments"].keys() == {"a1", "outside"}
 
 
 # ---- containers

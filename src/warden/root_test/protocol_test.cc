@@ -51,6 +51,12 @@ TEST_F(WardenRoot, HasALimitOfRequestsUnderWay) {
   EXPECT_TRUE(client_->call(ListContainers{}).frame.reply.has_value());
 }
 
+TEST_F(WardenRoot, AReplyThatIsTooLongIsAnErrorAndNotTheEnd) {
+  EXPECT_EQ(client_->call_error(GatewayStats{GatewayId("gw-0"), {"endless"}}).kind, Kind::internal);
+  auto stats = client_->call_for<GatewayStatsReply>(GatewayStats{GatewayId("gw-0"), {"subnet-1"}});
+  EXPECT_TRUE(stats.counters.contains("subnet-1"));
+}
+
 TEST_F(WardenRoot, HasALimitOfContainers) {
   std::vector<int64_t> ids;
   for (int i = 0; i < 65; ++i) ids.push_back(client_->send(MakeContainer{"python3.11"}));
