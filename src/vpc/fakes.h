@@ -52,6 +52,7 @@ class FakeWarden final : public WardenClient {
  public:
   std::vector<warden::Request> requests;
   std::map<std::string, Error> failures;  // by op
+  std::map<std::string, int> in_use;      // by op: for so many calls
   bool away = false;
   bool proven = true;
   std::map<std::string, int> packets;  // of attachments
@@ -63,6 +64,10 @@ class FakeWarden final : public WardenClient {
     requests.push_back(request);
     auto failure = failures.find(std::string(warden::op_name(request)));
     if (failure != failures.end()) co_return std::unexpected(failure->second);
+    if (int& left = in_use[std::string(warden::op_name(request))]; left > 0) {
+      --left;
+      co_return fail(Kind::conflict, "in use");
+    }
     WardenAnswer answer;
     if (auto* attach = std::get_if<warden::EnsureAttachment>(&request))
       answer.reply = warden::AttachmentReply{7, "02:00:00:00:00:07", attach->address, proven};
@@ -130,6 +135,7 @@ class NetworksTest : public ::testing::Test {
     options.release_after = std::chrono::milliseconds(1);
     options.first_retry = std::chrono::milliseconds(1);
     options.last_retry = std::chrono::milliseconds(2);
+    options.ending = std::chrono::milliseconds(20);
     auto loaded = run(Networks::load(
         registry, [this]() -> WardenClient& { return warden; },
         [this](const AccountId& account) { return uses[account]; }, tasks, options));

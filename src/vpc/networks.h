@@ -61,6 +61,8 @@ class Networks {
     // Between two tries to make what does not stand: the first wait, doubled each time up to the last.
     std::chrono::milliseconds first_retry = std::chrono::milliseconds(100);
     std::chrono::milliseconds last_retry = std::chrono::seconds(10);
+    // How long a reset waits for instances that are ending.
+    std::chrono::milliseconds ending = std::chrono::seconds(20);
 
     static Options of(const Config& config);
   };
@@ -192,6 +194,7 @@ class Networks {
   Result<> noted(const std::string& name, Result<> made);
   Done release_now(AccountId account);
   boost::asio::awaitable<void> release_later(AccountId account);
+  Done drop_all(AccountId account);
   Done reset_records(AccountId account);
   std::vector<std::vector<GroupId>> group_sets(const AccountId& account) const;
   bool in_use(const AccountId& account, const SubnetId& id) const;

@@ -403,6 +403,19 @@ asio::awaitable<Result<>> Networks::ensure_needed(AccountId account, Subnet subn
 
 asio::awaitable<Result<>> Networks::reset(AccountId account) {
   CO_TRY_ASSIGN(auto turn, co_await turns_->take(account));
+  std::chrono::milliseconds waited{0};
+  for (auto pause = options_.first_retry;; pause = std::min(2 * pause, options_.last_retry)) {
+    auto dropped = co_await drop_all(account);
+    if (dropped) co_return co_await reset_records(account);
+    // In use by instances that are ending: their functions are gone.
+    if (dropped.error().kind != Kind::conflict || waited >= options_.ending) co_return dropped;
+    asio::steady_timer timer(tasks_.executor(), pause);
+    co_await timer.async_wait(asio::use_awaitable);
+    waited += pause;
+  }
+}
+
+asio::awaitable<Result<>> Networks::drop_all(AccountId account) {
   std::vector<Subnet> subnets;
   for (const auto& subnet : std::views::values(records_->of(account).subnets)) subnets.push_back(subnet);
   for (const auto& subnet : subnets) CO_TRY(co_await warden_->drop_subnet(subnet));
@@ -413,7 +426,7 @@ asio::awaitable<Result<>> Networks::reset(AccountId account) {
   for (const auto& name : std::views::keys(policies_[account])) policies.push_back(name);
   for (const auto& name : policies) CO_TRY(co_await warden_->drop_policy(name));
   policies_.erase(account);
-  co_return co_await reset_records(account);
+  co_return Result<>();
 }
 
 asio::awaitable<Result<>> Networks::reset_records(AccountId account) {

@@ -11,6 +11,39 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+TEST_F(Vpcs, ASubnetWhoseLastInstancesAreEndingHasDependencies) {
+  auto id = vpc();
+  auto place = subnet(id);
+  ASSERT_TRUE(run(networks->prepare(ours, use(place, default_group(id)))));
+  uses.clear();
+  warden.in_use["delete_attachment"] = 1;
+  EXPECT_EQ(code(run(networks->delete_subnet(ours, place))), "DependencyViolation");
+  EXPECT_THAT(networks->subnets(ours), SizeIs(1));
+  EXPECT_TRUE(run(networks->delete_subnet(ours, place)));
+}
+
+TEST_F(Vpcs, AResetWaitsForInstancesThatAreEnding) {
+  auto id = vpc();
+  auto place = subnet(id);
+  ASSERT_TRUE(run(networks->prepare(ours, use(place, default_group(id)))));
+  uses.clear();
+  warden.in_use = {{"delete_attachment", 2}, {"delete_policy", 1}};
+  EXPECT_TRUE(run(networks->reset(ours)));
+  EXPECT_THAT(networks->vpcs(ours), IsEmpty());
+  EXPECT_THAT(registry.records, IsEmpty());
+}
+
+TEST_F(Vpcs, AResetDoesNotWaitForEver) {
+  auto id = vpc();
+  auto place = subnet(id);
+  ASSERT_TRUE(run(networks->prepare(ours, use(place, default_group(id)))));
+  warden.in_use["delete_attachment"] = 1'000'000;
+  auto reset = run(networks->reset(ours));
+  ASSERT_FALSE(reset);
+  EXPECT_EQ(reset.error().kind, Kind::conflict);
+  EXPECT_THAT(networks->subnets(ours), SizeIs(1));
+}
+
 TEST_F(Vpcs, CountersAreOfThisVpcOnly) {
   auto id = vpc();
   auto place = subnet(id);
