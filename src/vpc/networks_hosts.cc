@@ -126,7 +126,9 @@ asio::awaitable<Ec2Result<>> Networks::save_tied(Subnet subnet, Subnet before) {
   CO_TRY(co_await records_->save(subnet));
   auto tied = co_await warden_->tie(std::move(subnet));
   if (tied) co_return Ec2Result<>();
-  CO_TRY(co_await records_->save(std::move(before)));
+  // First in the kernel, where it may stand in part. While that can't be, the record stays: it is said again.
+  auto dropped = co_await warden_->drop_tie(before.vpc, before.id);
+  if (dropped) CO_TRY(co_await records_->save(std::move(before)));
   co_return std::unexpected(tied.error());
 }
 

@@ -44,6 +44,19 @@ TEST_F(Vpcs, AResetDoesNotWaitForEver) {
   EXPECT_THAT(networks->subnets(ours), SizeIs(1));
 }
 
+TEST_F(Vpcs, ATieThatFailedIsTakenBackInTheKernelToo) {
+  auto id = vpc();
+  auto place = subnet(id);
+  warden.failures.insert_or_assign("attach_vpc_vxlan", Error{Kind::timeout, "no answer"});
+  EXPECT_FALSE(run(networks->attach_vxlan(ours, id, place, 42, "192.0.2.1")));
+  EXPECT_THAT(warden.ops(), ElementsAre("ensure_vpc", "ensure_subnet", "attach_vpc_vxlan", "detach_vpc"));
+  EXPECT_EQ(networks->find_subnet(ours, place)->vni, 0);
+  // While that can't be done either, the record says what may stand.
+  warden.failures.insert_or_assign("detach_vpc", Error{Kind::timeout, "no answer"});
+  EXPECT_FALSE(run(networks->attach_vxlan(ours, id, place, 42, "192.0.2.1")));
+  EXPECT_EQ(networks->find_subnet(ours, place)->vni, 42);
+}
+
 TEST_F(Vpcs, CountersAreOfThisVpcOnly) {
   auto id = vpc();
   auto place = subnet(id);
