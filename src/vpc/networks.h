@@ -49,6 +49,8 @@ class Networks {
   static constexpr size_t kMaxTags = 50;             // a resource
   static constexpr size_t kMaxHosts = 250;           // a subnet
   static constexpr size_t kMaxNameservers = 3;       // as resolv.conf
+  static constexpr size_t kMaxAttached = 100;        // subnets of an account with a gateway in them, of 4,094 in all
+  static constexpr size_t kMaxGroupSets = 100;       // of an account's functions, of 1,023 in all
   static constexpr size_t kMaxFunctionSubnets = 16;  // as on AWS
   static constexpr size_t kMaxFunctionGroups = 5;
 
@@ -196,6 +198,7 @@ class Networks {
   boost::asio::awaitable<void> release_later(AccountId account);
   Done drop_all(AccountId account);
   Done reset_records(AccountId account);
+  Result<> check_limits(const AccountId& account, const VpcConfig& config) const;
   std::vector<std::vector<GroupId>> group_sets(const AccountId& account) const;
   bool in_use(const AccountId& account, const SubnetId& id) const;
   bool in_use(const AccountId& account, const GroupId& id) const;

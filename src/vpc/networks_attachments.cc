@@ -81,7 +81,27 @@ Result<VpcId> Networks::resolve(const AccountId& account, const VpcConfig& confi
                           fmt::format("The security group '{}' does not exist", id.str()));
     if (group->vpc != vpc) return fail(Kind::invalid, "Security Groups are required to be in the same VPC as Subnets.");
   }
+  TRY(check_limits(account, config));
   return vpc;
+}
+
+// Gateways and policies are the machine's: one account must not have them all.
+Result<> Networks::check_limits(const AccountId& account, const VpcConfig& config) const {
+  std::set<SubnetId> attached;
+  for (const auto& [id, subnet] : records_->of(account).subnets)
+    if (!subnet.gateway_address.empty()) attached.insert(id);
+  const size_t before = attached.size();
+  attached.insert(config.subnets.begin(), config.subnets.end());
+  if (attached.size() > kMaxAttached && attached.size() > before)
+    return lambda_error("CreateNetworkInterface", "NetworkInterfaceLimitExceeded",
+                        fmt::format("Functions of an account are in at most {} subnets", kMaxAttached));
+  std::set<std::string> sets;
+  for (const auto& groups : group_sets(account)) sets.insert(policy_name(groups));
+  if (sets.size() >= kMaxGroupSets && !sets.contains(policy_name(config.groups)))
+    return lambda_error(
+        "CreateNetworkInterface", "SecurityGroupsPerInterfaceLimitExceeded",
+        fmt::format("Functions of an account have at most {} different sets of security groups", kMaxGroupSets));
+  return {};
 }
 
 Result<Plan> Networks::plan(const AccountId& account, const std::optional<VpcConfig>& config) const {

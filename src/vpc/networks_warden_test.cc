@@ -8,6 +8,7 @@ namespace hearth::vpc {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -55,6 +56,28 @@ TEST_F(Vpcs, ATieThatFailedIsTakenBackInTheKernelToo) {
   warden.failures.insert_or_assign("detach_vpc", Error{Kind::timeout, "no answer"});
   EXPECT_FALSE(run(networks->attach_vxlan(ours, id, place, 42, "192.0.2.1")));
   EXPECT_EQ(networks->find_subnet(ours, place)->vni, 42);
+}
+
+TEST_F(Vpcs, OneAccountHasAttachmentsAndPoliciesUpToALimit) {
+  auto id = vpc();
+  auto web = group(id);
+  for (size_t i = 0; i < Networks::kMaxAttached; ++i) {
+    auto place = subnet(id, "10.0." + std::to_string(i) + ".0/24");
+    ASSERT_TRUE(run(networks->prepare(ours, use(place, web))));
+  }
+  auto more = subnet(id, "10.0.200.0/24");
+  auto refused = networks->resolve(ours, VpcConfig{{more}, {web}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, Kind::invalid);
+  EXPECT_THAT(refused.error().message, HasSubstr("NetworkInterfaceLimitExceeded"));
+  const SubnetId first = uses[ours][0].config.subnets[0];
+  EXPECT_TRUE(networks->resolve(ours, VpcConfig{{first}, {web}}));
+  for (size_t i = 1; i < Networks::kMaxGroupSets; ++i)
+    ASSERT_TRUE(run(networks->prepare(ours, use(first, group(id, "g" + std::to_string(i))))));
+  auto set = networks->resolve(ours, VpcConfig{{first}, {web, default_group(id)}});
+  ASSERT_FALSE(set);
+  EXPECT_THAT(set.error().message, HasSubstr("SecurityGroupsPerInterfaceLimitExceeded"));
+  EXPECT_TRUE(networks->resolve(ours, VpcConfig{{first}, {web}}));
 }
 
 TEST_F(Vpcs, CountersAreOfThisVpcOnly) {
