@@ -198,6 +198,10 @@ class Networks {
   boost::asio::awaitable<void> release_later(AccountId account);
   Done drop_all(AccountId account);
   Done reset_records(AccountId account);
+  // Do functions with these groups depend on the egress rules of one of `changed`?
+  bool concerns(const AccountId& account, const std::vector<GroupId>& groups,
+                const std::vector<GroupId>& changed) const;
+  Ec2Result<> check_egress(const Group& changed) const;
   Result<> check_limits(const AccountId& account, const VpcConfig& config) const;
   std::vector<std::vector<GroupId>> group_sets(const AccountId& account) const;
   bool in_use(const AccountId& account, const SubnetId& id) const;
@@ -205,6 +209,7 @@ class Networks {
   Ec2Result<Subnet> subnet_of(const AccountId& account, const VpcId& vpc, const SubnetId& subnet) const;
   boost::asio::awaitable<Ec2Result<>> save_tied(Subnet subnet, Subnet before);
   boost::asio::awaitable<Ec2Result<>> save_group(Group group, bool egress_changed);
+  boost::asio::awaitable<void> say_groups_until_done(AccountId account);
   boost::asio::awaitable<Ec2Result<>> change_tags_of(AccountId account, std::string id,
                                                      std::function<void(Tags&)> change);
 
@@ -219,6 +224,7 @@ class Networks {
   std::map<std::string, std::string> missing_;  // attachment or policy that could not be made → why
   uint64_t connection_ = 0;                     // counts each beginning and end
   boost::asio::steady_timer retry_;
+  std::map<AccountId, std::set<GroupId>> unsaid_groups_;  // whose change is not in force; say_groups_until_done() runs
   std::map<AccountId, int> releases_;  // release_later() tasks: calls of release_unused() since one last looked
 
  public:

@@ -225,21 +225,22 @@ asio::awaitable<Result<>> Networks::detach_gateway(AccountId account, SubnetId i
   co_return co_await records_->save(std::move(subnet));
 }
 
+bool Networks::concerns(const AccountId& account, const std::vector<GroupId>& groups,
+                        const std::vector<GroupId>& changed) const {
+  for (const auto& id : groups) {
+    if (holds(changed, id)) return true;
+    const Group* group = find_group(account, id);
+    if (!group) continue;
+    for (const auto& rule : group->rules)
+      if (rule.egress && holds(changed, rule.referenced_group)) return true;
+  }
+  return false;
+}
+
 asio::awaitable<Result<>> Networks::say_policies(AccountId account, std::vector<GroupId> changed) {
-  auto concerned = [&](const std::vector<GroupId>& groups) {
-    if (changed.empty()) return true;
-    for (const auto& id : groups) {
-      if (holds(changed, id)) return true;
-      const Group* group = find_group(account, id);
-      if (!group) continue;
-      for (const auto& rule : group->rules)
-        if (rule.egress && holds(changed, rule.referenced_group)) return true;
-    }
-    return false;
-  };
   Result<> first;
   for (const auto& groups : group_sets(account)) {
-    if (!concerned(groups)) continue;
+    if (!changed.empty() && !concerns(account, groups, changed)) continue;
     auto egress = egress_of(groups, records_->of(account), interfaces(account));
     if (!egress) {
       keep_first(first, std::unexpected(egress.error()));

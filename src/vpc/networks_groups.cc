@@ -2,12 +2,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <ranges>
+#include <utility>
 
+#include "base/log.h"
 #include "vpc/networks.h"
 #include "vpc/records.h"
 #include "vpc/rules.h"
 #include "vpc/turns.h"
+#include "vpc/warden_network.h"
 
 namespace hearth::vpc {
 namespace {
@@ -158,15 +164,53 @@ asio::awaitable<Ec2Result<>> Networks::describe_rules(AccountId account, GroupId
   co_return Ec2Result<>();
 }
 
-// A warden that is away is told of it as soon as it is back; what it refuses is the client's to know.
+// What a gateway would not take is refused before it is anybody's rule.
+Ec2Result<> Networks::check_egress(const Group& changed) const {
+  Records::Account records = records_->of(changed.account);
+  records.groups.insert_or_assign(changed.id, changed);
+  const auto used = interfaces(changed.account);
+  for (const auto& groups : group_sets(changed.account)) {
+    if (std::ranges::find(groups, changed.id) == groups.end()) continue;
+    if (auto egress = egress_of(groups, records, used); !egress)
+      return refuse(Kind::invalid, "RulesPerSecurityGroupLimitExceeded", egress.error().message);
+  }
+  return {};
+}
+
+// A warden that is away is told of it as soon as it is back; what another did not take is said again until it does.
 asio::awaitable<Ec2Result<>> Networks::save_group(Group group, bool egress_changed) {
   std::vector<GroupId> changed{group.id};
   AccountId account = group.account;
+  if (egress_changed) CO_TRY(check_egress(group));
   CO_TRY(co_await records_->save(std::move(group)));
   if (!egress_changed) co_return Ec2Result<>();
-  auto said = co_await say_policies(account, std::move(changed));
-  if (!said && said.error().kind != Kind::unavailable) co_return std::unexpected(said.error());
-  co_return Ec2Result<>();
+  auto said = co_await say_policies(account, changed);
+  if (said || !warden_->connected()) co_return Ec2Result<>();
+  const bool runs = unsaid_groups_.contains(account);
+  unsaid_groups_[account].insert(changed.front());
+  if (!runs) tasks_.spawn("agreement on security groups", say_groups_until_done(account));
+  co_return std::unexpected(said.error());
+}
+
+asio::awaitable<void> Networks::say_groups_until_done(AccountId account) {
+  asio::steady_timer timer(tasks_.executor());
+  for (auto pause = options_.first_retry; !unsaid_groups_[account].empty();
+       pause = std::min(2 * pause, options_.last_retry)) {
+    timer.expires_after(pause);
+    auto [ended] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (ended) co_return;  // the daemon stops
+    // All is said to the next warden.
+    if (!warden_->connected()) break;
+    auto turn = co_await turns_->take(account);
+    if (!turn) continue;
+    const std::set<GroupId> groups = std::exchange(unsaid_groups_[account], {});
+    std::vector<GroupId> changed(groups.begin(), groups.end());
+    auto said = co_await say_policies(account, std::move(changed));
+    if (said) continue;
+    log::error("changed security groups are not in force, trying again: {}", said.error().describe());
+    unsaid_groups_[account].insert(groups.begin(), groups.end());
+  }
+  unsaid_groups_.erase(account);
 }
 
 // ---- tags

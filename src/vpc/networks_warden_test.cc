@@ -45,6 +45,54 @@ TEST_F(Vpcs, AResetDoesNotWaitForEver) {
   EXPECT_THAT(networks->subnets(ours), SizeIs(1));
 }
 
+TEST_F(Vpcs, AChangedRuleThatIsNotInForceIsSaidAgainUntilItIs) {
+  auto id = vpc();
+  auto place = subnet(id);
+  auto web = group(id);
+  ASSERT_TRUE(run(networks->prepare(ours, use(place, web))));
+  warden.failures.insert_or_assign("ensure_policy", Error{Kind::internal, "no memory"});
+  EXPECT_FALSE(run(networks->add_rules(ours, web, {egress_rule("tcp", 443, "10.9.0.0/16")})));
+  EXPECT_FALSE(run(networks->add_rules(ours, web, {egress_rule("tcp", 444, "10.9.0.0/16")})));
+  warden.requests.clear();
+  run_until([this] { return warden.requests.size() == 2; });  // tried again, and again
+  warden.failures.clear();
+  run_all();
+  EXPECT_THAT(warden.last<warden::EnsurePolicy>().egress, SizeIs(3));
+  // A function goes on meanwhile under the rules that stand.
+  EXPECT_TRUE(networks->plan(ours, VpcConfig{{place}, {web}}));
+  // Nothing more is said.
+  warden.requests.clear();
+  run_all();
+  EXPECT_THAT(warden.requests, IsEmpty());
+}
+
+TEST_F(Vpcs, RulesThatNoGatewayWouldTakeAreRefusedBeforeTheyAreSaved) {
+  auto id = vpc();
+  // 18 functions' gateways are in the group that others' rules name: each such rule comes to 18 lines.
+  auto named = group(id, "named");
+  for (int i = 0; i < 18; ++i) {
+    auto place = subnet(id, "10.0." + std::to_string(i) + ".0/24");
+    ASSERT_TRUE(run(networks->prepare(ours, use(place, named))));
+  }
+  auto web = group(id);
+  auto place = subnet(id, "10.0.100.0/24");
+  ASSERT_TRUE(run(networks->prepare(ours, use(place, web))));
+  std::vector<GroupRule> rules;
+  for (int port = 1; port <= 59; ++port) {
+    rules.push_back(egress_rule("tcp", port, ""));
+    rules.back().referenced_group = named;
+  }
+  warden.ops();
+  auto added = run(networks->add_rules(ours, web, rules));
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code, "RulesPerSecurityGroupLimitExceeded");
+  EXPECT_EQ(added.error().kind, Kind::invalid);
+  EXPECT_EQ(networks->find_group(ours, web)->rules.size(), 1u);
+  EXPECT_THAT(warden.ops(), IsEmpty());
+  rules.resize(50);
+  EXPECT_TRUE(run(networks->add_rules(ours, web, rules)));
+}
+
 TEST_F(Vpcs, ATieThatFailedIsTakenBackInTheKernelToo) {
   auto id = vpc();
   auto place = subnet(id);
