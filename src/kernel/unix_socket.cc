@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace hearth::kernel {
@@ -51,19 +52,21 @@ Result<std::pair<Fd, Fd>> seqpacket_pair() {
 }
 
 Result<Fd> listen_seqpacket(const std::string& path, uid_t owner, mode_t mode) {
-  TRY_ASSIGN(sockaddr_un address, unix_address(path));
+  const std::string beside = path + "~";
+  TRY_ASSIGN(sockaddr_un address, unix_address(beside));
   Fd listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener.valid()) return fail_errno("socket");
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("unlink " + path);
+  if (unlink(beside.c_str()) != 0 && errno != ENOENT) return fail_errno("unlink " + beside);
   // Made closed to everyone: nobody may connect between bind and chown.
   mode_t old = umask(0777);
   int bound = bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
   int bind_errno = errno;
   umask(old);
-  if (bound != 0) return fail_errno("bind " + path, bind_errno);
-  if (chown(path.c_str(), owner, static_cast<gid_t>(-1)) != 0) return fail_errno("chown " + path);
-  if (chmod(path.c_str(), mode) != 0) return fail_errno("chmod " + path);
-  if (listen(listener.get(), kBacklog) != 0) return fail_errno("listen " + path);
+  if (bound != 0) return fail_errno("bind " + beside, bind_errno);
+  if (chown(beside.c_str(), owner, static_cast<gid_t>(-1)) != 0) return fail_errno("chown " + beside);
+  if (chmod(beside.c_str(), mode) != 0) return fail_errno("chmod " + beside);
+  if (listen(listener.get(), kBacklog) != 0) return fail_errno("listen " + beside);
+  if (rename(beside.c_str(), path.c_str()) != 0) return fail_errno("rename " + beside);
   return listener;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,6 +12,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
+#include <string>
 
 namespace hearth::kernel {
 namespace {
@@ -98,6 +101,23 @@ TEST(UnixSocket, ListenerHasModeAndTellsWhoConnects) {
   EXPECT_EQ(peer_uid(accepted.get()).value(), geteuid());
   std::filesystem::remove_all(folder);
   EXPECT_EQ(listen_seqpacket("/" + std::string(200, 'x'), 0, 0600).error().kind, Kind::invalid);
+}
+
+TEST(UnixSocket, AListenerReplacesWhatIsThereAndLeavesNothingBeside) {
+  std::string folder = std::filesystem::temp_directory_path() / "hearth-listen-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/socket";
+  for (int i = 0; i < 2; ++i) {
+    auto listener = listen_seqpacket(path, getuid(), 0660);
+    ASSERT_TRUE(listener) << listener.error().describe();
+    auto connection = connect_seqpacket(path);
+    ASSERT_TRUE(connection) << connection.error().describe();
+    EXPECT_TRUE(accept_connection(listener->get()).has_value());
+    EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0660));
+    const auto entries = std::filesystem::directory_iterator(folder);
+    EXPECT_EQ(std::distance(begin(entries), end(entries)), 1);
+  }
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
