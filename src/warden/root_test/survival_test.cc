@@ -86,34 +86,49 @@ TEST_F(WardenRoot, ContainersEndWithTheirWardenAlsoWhenItsSocketsFileIsGone) {
   EXPECT_THAT(processes(), ::testing::IsEmpty());
 }
 
-// On cgroup v1 a process that is frozen elsewhere can be killed and does not end: like one in state D.
+// A process that can be killed and does not end before thaw(), like one in state D: on cgroup v1 it is frozen elsewhere
+// than where it is looked for.
+class StuckProcess {
+ public:
+  StuckProcess(const kernel::Cgroup& cgroup, std::string elsewhere) : elsewhere_(std::move(elsewhere)), pid_(fork()) {
+    if (pid_ == 0) {
+      pause();
+      _exit(0);
+    }
+    EXPECT_TRUE(cgroup.add(pid_).has_value());
+    fs::create_directory(elsewhere_);
+    std::ofstream(elsewhere_ + "/cgroup.procs") << pid_;
+    std::ofstream(elsewhere_ + "/freezer.state") << "FROZEN";
+  }
+  ~StuckProcess() {
+    kill(pid_, SIGKILL);
+    thaw();
+    waitpid(pid_, nullptr, 0);
+    fs::remove(elsewhere_);
+  }
+  StuckProcess(const StuckProcess&) = delete;
+  StuckProcess& operator=(const StuckProcess&) = delete;
+  void thaw() { std::ofstream(elsewhere_ + "/freezer.state") << "THAWED"; }
+
+ private:
+  std::string elsewhere_;
+  pid_t pid_;
+};
+
 TEST_F(WardenRoot, AWardenStartsAlthoughAProcessOfTheLastOneDoesNotEnd) {
   if (hello_.cgroup != "v1") GTEST_SKIP() << "needs cgroup v1";
   kill(warden_, SIGKILL);
   waitpid(warden_, nullptr, 0);
   auto cgroups = kernel::CgroupHost::open(kCgroupRoot, instance_).value();
-  const pid_t stuck = fork();
-  if (stuck == 0) {
-    pause();
-    _exit(0);
-  }
-  ASSERT_TRUE(cgroups.make("cleft")->add(stuck).has_value());
-  const std::string elsewhere = fmt::format("{}/freezer/{}-ice", kCgroupRoot, instance_);
-  fs::create_directory(elsewhere);
-  std::ofstream(elsewhere + "/cgroup.procs") << stuck;
-  std::ofstream(elsewhere + "/freezer.state") << "FROZEN";
+  StuckProcess stuck(cgroups.make("cleft").value(), fmt::format("{}/freezer/{}-ice", kCgroupRoot, instance_));
   start_warden();
   connect();
   Made made = run_python("def handler(event, context): return event\n");
   EXPECT_EQ(RuntimeApi(made.runtime_api.get()).call("1"), "1");
   const std::string left = fmt::format("{}/memory/{}/cleft", kCgroupRoot, instance_);
   EXPECT_TRUE(fs::exists(left));
-  std::ofstream(elsewhere + "/freezer.state") << "THAWED";
-  int status = 0;
-  waitpid(stuck, &status, 0);
-  EXPECT_TRUE(WIFSIGNALED(status));
+  stuck.thaw();
   EXPECT_TRUE(soon([&] { return !fs::exists(left); }));
-  fs::remove(elsewhere);
 }
 
 TEST_F(WardenRoot, AKilledZygoteIsStartedAgain) {
