@@ -46,8 +46,11 @@ Result<> Connection::send(std::string bytes, std::span<const int> fds) {
     auto sent = kernel::send_datagram(socket_.get(), bytes, fds, MSG_DONTWAIT);
     if (sent || !is_full(sent.error())) return sent;
   }
-  if (queue_.size() >= kMaxQueued) return fail(Kind::exhausted, "hearthd does not read its replies");
+  if (queue_.size() >= kMaxQueued || queued_fds_ + fds.size() > kMaxQueuedFds) {
+    return fail(Kind::exhausted, "hearthd does not read its replies");
+  }
   TRY_ASSIGN(auto copies, duplicate(fds));
+  queued_fds_ += copies.size();
   queue_.push_back({std::move(bytes), std::move(copies)});
   return {};
 }
@@ -60,6 +63,7 @@ Result<> Connection::flush() {
     auto sent = kernel::send_datagram(socket_.get(), next.bytes, fds, MSG_DONTWAIT);
     if (!sent && is_full(sent.error())) return {};
     TRY(std::move(sent));
+    queued_fds_ -= fds.size();
     queue_.pop_front();
   }
   return {};

@@ -1,7 +1,7 @@
 // Connection: hearthd's end of the protocol as the warden sees it: datagrams in, replies and events out.
 //
-// Never blocks. What the socket does not take waits here, kMaxQueued datagrams at most: a hearthd that does not read
-// its replies is cut off.
+// Never blocks. What the socket does not take waits here, kMaxQueued datagrams with kMaxQueuedFds descriptors at most:
+// a hearthd that does not read its replies is cut off.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 namespace hearth::warden {
 
 constexpr size_t kMaxQueued = 2 * kMaxOutstanding;
+constexpr size_t kMaxQueuedFds = 256;
 
 class Connection {
  public:
@@ -47,6 +48,7 @@ class Connection {
   Fd socket_;
   uint64_t serial_;
   std::deque<Queued> queue_;
+  size_t queued_fds_ = 0;
 };
 
 }  // namespace hearth::warden

@@ -41,6 +41,7 @@ def started():
 
 @pytest.fixture
 def world(started):
+    started.listen()
     yield started
     started.check()
 
@@ -67,7 +68,7 @@ def test_another_user_gets_no_answer_and_does_not_disturb(world, hostile, uid, g
         stranger.send({"id": 1, "op": "hello", "version": 1})
     assert stranger.receive() is None
     assert hostile.ok("list_containers") == {"containers": []}
-    assert f"a connection of user {uid} is refused" in world.instance.logs()
+    assert f"a connection of user {uid} is refused" in world.said()
 
 
 @pytest.mark.parametrize("uid, gid", [(NOBODY.pw_uid, NOBODY.pw_gid), (54321, 54321)])
@@ -303,7 +304,7 @@ def test_who_does_not_read_is_cut_off(world, hostile, frame):
         for _ in range(100_000):
             hostile.send(data)
     assert world.memory() - before < 64 * MIB
-    assert "the connection to hearthd is closed: hearthd does not read its replies" in world.instance.logs()
+    assert "the connection to hearthd is closed: hearthd does not read its replies" in world.said()
     with world.client() as good:  # its events come to whoever is hearthd then
         good.ok("kill", container=container)
         good.wait_gone(container)

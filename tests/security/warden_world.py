@@ -178,6 +178,14 @@ class World:
                 return pathlib.Path(f"{base}/{container}/cgroup.procs").read_text().split()
         raise FileNotFoundError(container)
 
+    def listen(self):
+        """From here on said() tells what the warden logs."""
+        self.log = self.instance.folder / "hearth-warden.log"
+        self.heard = self.log.stat().st_size
+
+    def said(self):
+        return self.log.read_bytes()[self.heard:].decode()
+
     def memory(self):
         """Bytes that the warden has needed at most."""
         status = pathlib.Path(f"/proc/{self.instance.warden.pid}/status").read_text()
