@@ -96,7 +96,10 @@ Zygote::~Zygote() {
 
 Result<> Zygote::request(const SpawnRequest& request, std::span<const int> fds) {
   std::string_view bytes(reinterpret_cast<const char*>(&request), sizeof(request));
-  return kernel::send_datagram(socket_.get(), bytes, fds, MSG_DONTWAIT);
+  TRY(kernel::send_datagram(socket_.get(), bytes, fds, MSG_DONTWAIT));
+  ++asked_;
+  ++unanswered_;
+  return {};
 }
 
 Result<std::optional<Zygote::Event>> Zygote::receive() {
@@ -111,6 +114,7 @@ Result<std::optional<Zygote::Event>> Zygote::receive() {
   std::memcpy(&answer.reply, datagram->bytes.data(), sizeof(answer.reply));
   if (!datagram->fds.empty()) answer.pidfd = std::move(datagram->fds[0]);
   if ((answer.reply.error == 0) != answer.pidfd.valid()) return fail(Kind::unavailable, "the zygote answered nonsense");
+  --unanswered_;
   return std::optional<Event>(std::move(answer));
 }
 

@@ -6,6 +6,7 @@
 // which its containers are until they are let go: those that it cloned and never told of are found by that.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
@@ -40,6 +41,10 @@ class Zygote {
   Zygote& operator=(const Zygote&) = delete;
   ~Zygote();
 
+  // How many containers it has been asked for, and how many of those it has not answered yet.
+  size_t asked() const { return asked_; }
+  size_t unanswered() const { return unanswered_; }
+  std::chrono::steady_clock::time_point started() const { return started_; }
   // `fds` as zygote_protocol.h orders them.
   Result<> request(const SpawnRequest& request, std::span<const int> fds);
   // The next event; nullopt when none waits. Kind::unavailable when the zygote has ended, with what it said.
@@ -53,6 +58,9 @@ class Zygote {
 
   kernel::Process process_;
   Fd socket_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  size_t asked_ = 0;
+  size_t unanswered_ = 0;
 };
 
 }  // namespace hearth::container

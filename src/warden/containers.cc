@@ -143,9 +143,10 @@ void Containers::zygote_answered(uint64_t key) {
   while (container::Zygote* zygote = parts_.zygotes.at(key)) {
     auto event = zygote->receive();
     if (!event) return zygote_ended(key, event.error());
-    if (!*event) return;
+    if (!*event) break;
     if (auto* answer = std::get_if<container::Zygote::Answer>(&**event)) spawned(std::move(*answer));
   }
+  if (auto renewed = parts_.zygotes.renew_if_due(key); !renewed) log::error("{}", renewed.error().describe());
 }
 
 void Containers::zygote_ended(uint64_t key, const Error& error) { zygote_ended(parts_.zygotes.runtime_of(key), error); }

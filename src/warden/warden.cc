@@ -41,7 +41,8 @@ Result<std::unique_ptr<Warden>> Warden::open(Options options, gateway::FunctionN
   std::unique_ptr<Warden> warden(new Warden(std::move(options), network, std::move(cgroups), std::move(home),
                                             std::move(state_files), std::move(poller), std::move(packages)));
   const Options& kept = warden->options_;
-  TRY_ASSIGN(auto zygotes, Zygotes::open(kept.runtimes, kept.run_dir, warden->poller_, warden->home_));
+  TRY_ASSIGN(auto zygotes,
+             Zygotes::open(kept.runtimes, kept.run_dir, warden->poller_, warden->home_, kept.spawns_of_a_zygote));
   warden->zygotes_.emplace(std::move(zygotes));
   Containers::Parts parts{network,         warden->cgroups_,  warden->home_,           warden->state_files_,
                           warden->poller_, *warden->zygotes_, warden->packages_.get(), kept.max_containers};

@@ -36,6 +36,7 @@ class Warden {
     std::string cgroup_root = "/sys/fs/cgroup";
     uid_t client_uid = 0;
     size_t max_containers = 2048;
+    size_t spawns_of_a_zygote = 2000;
     std::vector<container::RuntimeSpec> runtimes;
   };
 

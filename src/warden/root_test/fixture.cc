@@ -80,6 +80,7 @@ int WardenRoot::run_warden(uid_t client) {
                           .cgroup_root = kCgroupRoot,
                           .client_uid = client,
                           .max_containers = kMaxTestContainers,
+                          .spawns_of_a_zygote = spawns_of_a_zygote_,
                           .runtimes = container::find_runtimes(build_home())};
   options.runtimes.insert(options.runtimes.end(), more_runtimes_.begin(), more_runtimes_.end());
   auto warden = Warden::open(std::move(options), network);

@@ -50,7 +50,9 @@ class WardenRoot : public ::testing::Test {
   // Host pids in the container's cgroup.
   std::vector<int> members(const ContainerId& id);
 
-  std::vector<container::RuntimeSpec> more_runtimes_;  // of wardens started from now on
+  // Of wardens started from now on:
+  std::vector<container::RuntimeSpec> more_runtimes_;
+  size_t spawns_of_a_zygote_ = 2000;
   std::string instance_;
   std::string run_dir_;
   std::filesystem::path packages_;

@@ -153,6 +153,24 @@ TEST_F(WardenRoot, AKilledZygoteIsStartedAgain) {
   EXPECT_FALSE(made.id.empty());
 }
 
+TEST_F(WardenRoot, AZygoteIsReplacedWhenItHasMadeEnough) {
+  kill(warden_, SIGKILL);
+  waitpid(warden_, nullptr, 0);
+  spawns_of_a_zygote_ = 3;
+  start_warden();
+  connect();
+  const std::string source = "def handler(event, context): return [hash('text'), id(None)]\n";
+  std::vector<Made> made;
+  std::vector<std::string> secrets;
+  for (int i = 0; i < 4; ++i) {
+    made.push_back(run_python(source));
+    secrets.push_back(RuntimeApi(made.back().runtime_api.get()).call("1"));
+  }
+  EXPECT_EQ(secrets[0], secrets[2]);
+  EXPECT_NE(secrets[0], secrets[3]);
+  EXPECT_EQ(members(made[0].id).size(), 2U);
+}
+
 // A zygote that clones what it was asked for and dies before it tells of it.
 constexpr const char* kDyingZygote =
     "import ctypes, os, socket\n"
