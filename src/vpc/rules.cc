@@ -90,6 +90,11 @@ Ec2Result<> normalize(GroupRule& rule) {
   return {};
 }
 
+bool has_ports(const std::string& protocol) {
+  auto name = protocol_name(protocol);
+  return name && (*name == "tcp" || *name == "udp");
+}
+
 bool same_permission(const GroupRule& a, const GroupRule& b) {
   auto key = [](const GroupRule& r) {
     return std::tie(r.egress, r.protocol, r.from_port, r.to_port, r.cidr, r.referenced_group);

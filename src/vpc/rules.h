@@ -17,6 +17,9 @@ namespace hearth::vpc {
 // Brings a rule into the form it is kept in (protocol by name, canonical range, ports of "-1") or refuses it.
 Ec2Result<> normalize(GroupRule& rule);
 
+// Is it TCP or UDP, by name or number?
+bool has_ports(const std::string& protocol);
+
 // Do both let the same through? Descriptions, tags and ids don't count.
 bool same_permission(const GroupRule& a, const GroupRule& b);
 

@@ -178,6 +178,12 @@ def test_tags(ec2, network):
     ec2.delete_tags(Resources=[vpc], Tags=[{"Key": "Name", "Value": "other"}, {"Key": "Empty"}])
     left = ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [vpc]}])["Tags"]
     assert [(t["Key"], t["Value"]) for t in left] == [("Name", "x")]
+    ec2.create_tags(Resources=[subnet], Tags=[{"Key": f"k&{i}", "Value": str(i)} for i in range(12)])
+    pages = list(ec2.get_paginator("describe_tags").paginate(
+        Filters=[{"Name": "resource-id", "Values": [subnet]}], PaginationConfig={"PageSize": 5}))
+    assert [len(page["Tags"]) for page in pages] == [5, 5, 4]
+    found = ec2.describe_tags(Filters=[{"Name": "tag:k&7", "Values": ["7"]}])["Tags"]
+    assert [(t["ResourceId"], t["Key"], t["Value"]) for t in found] == [(subnet, "k&7", "7")]
     assert code_of(ec2.create_tags, Resources=["vpc-0123"], Tags=[{"Key": "a", "Value": "b"}]) == "InvalidID"
     assert code_of(ec2.create_tags, Resources=[vpc],
                    Tags=[{"Key": "aws:x", "Value": "b"}]) == "InvalidParameterValue"

@@ -105,6 +105,11 @@ Ec2Result<GroupRule> read_protocol(const Param& permission, bool egress) {
   TRY_ASSIGN(rule.protocol, permission["IpProtocol"].required("ipProtocol"));
   TRY_ASSIGN(rule.from_port, permission["FromPort"].integer("fromPort", -1, 65535, -1));
   TRY_ASSIGN(rule.to_port, permission["ToPort"].integer("toPort", -1, 65535, -1));
+  // Left out is not "all ports".
+  const bool has_ports = permission["FromPort"].given() && permission["ToPort"].given();
+  if (!has_ports && vpc::has_ports(rule.protocol))
+    return refuse(Kind::invalid, "InvalidParameterValue",
+                  "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.");
   return rule;
 }
 

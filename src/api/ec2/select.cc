@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
+
 namespace hearth::api::ec2 {
 namespace {
 
@@ -84,10 +86,14 @@ Ec2Result<Page> read_page(const Param& params, bool has_ids) {
   if (token.empty()) return page;
   if (!token.starts_with(kTokenPrefix))
     return refuse(Kind::invalid, "InvalidNextToken", "The token given as NextToken is not one of a reply");
-  page.after = token.substr(kTokenPrefix.size());
+  auto after = base64_decode(std::string_view(token).substr(kTokenPrefix.size()));
+  if (!after) return refuse(Kind::invalid, "InvalidNextToken", "The token given as NextToken is not one of a reply");
+  page.after = std::move(*after);
   return page;
 }
 
-std::string page_token(std::string_view last_id) { return fmt::format("{}{}", kTokenPrefix, last_id); }
+std::string page_token(std::string_view last_id) {
+  return fmt::format("{}{}", kTokenPrefix, base64_encode(last_id));
+}
 
 }  // namespace hearth::api::ec2

@@ -41,6 +41,7 @@ struct Page {
 };
 // `has_ids`: ids are given, which EC2 does not let stand beside MaxResults.
 Ec2Result<Page> read_page(const Param& params, bool has_ids);
+// Fit for XML and for a query, whatever the id holds.
 std::string page_token(std::string_view last_id);
 
 // What a kind of resource (a row of type T) can be asked about.

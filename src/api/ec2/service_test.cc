@@ -118,6 +118,50 @@ TEST_F(Ec2Test, WhatASubnetOrVpcCannotBeIsRefused) {
   EXPECT_EQ(error("Action=ModifyVpcAttribute&VpcId=" + id), "400 InvalidParameterCombination");
 }
 
+TEST_F(Ec2Test, AnAttributeThatIsNotChangedIsNotSaidToBe) {
+  auto id = vpc();
+  auto subnet = value("subnetId", "Action=CreateSubnet&CidrBlock=10.0.1.0/24&VpcId=" + id);
+  std::string modify = "Action=ModifySubnetAttribute&SubnetId=" + subnet;
+  EXPECT_EQ(error(modify), "400 MissingParameter");
+  EXPECT_EQ(error(modify + "&PrivateDnsHostnameTypeOnLaunch=resource-name"), "400 UnsupportedOperation");
+  EXPECT_EQ(error(modify + "&EnableLniAtDeviceIndex=1"), "400 UnsupportedOperation");
+  EXPECT_EQ(error(modify + "&CustomerOwnedIpv4Pool=pool"), "400 UnsupportedOperation");
+  EXPECT_EQ(value("return", modify + "&PrivateDnsHostnameTypeOnLaunch=ip-name"), "true");
+  EXPECT_EQ(value("return", modify + "&EnableDns64.Value=false"), "true");
+  EXPECT_EQ(value("return", modify + "&MapPublicIpOnLaunch.Value=true"), "true");
+}
+
+TEST_F(Ec2Test, TagsArePagedAndFoundByKey) {
+  auto id = vpc();
+  std::string create = "Action=CreateTags&ResourceId.1=" + id;
+  for (int i = 0; i < 7; ++i)
+    create += "&Tag." + std::to_string(i) + ".Key=%3Ck%26" + std::to_string(i) + "&Tag." + std::to_string(i) +
+              ".Value=v" + std::to_string(i);
+  call(create);
+  auto token = value("nextToken", "Action=DescribeTags&MaxResults=5");
+  ASSERT_NE(token, "");
+  auto rest = call("Action=DescribeTags&MaxResults=5&NextToken=" + std::regex_replace(token, std::regex("[+]"), "%2B"));
+  EXPECT_EQ(rest.status, 200) << rest.body;
+  EXPECT_THAT(rest.body, AllOf(HasSubstr("v5"), HasSubstr("v6"), Not(HasSubstr("v4")), Not(HasSubstr("nextToken"))));
+  auto found = call("Action=DescribeTags&Filter.1.Name=tag:%3Ck%263&Filter.1.Value.1=v3");
+  EXPECT_THAT(found.body, AllOf(HasSubstr("v3"), Not(HasSubstr("v4"))));
+  EXPECT_EQ(error("Action=DescribeTags&NextToken=hearth-after-%01"), "400 InvalidParameterValue");
+  EXPECT_EQ(error("Action=DescribeTags&NextToken=hearth-after-!"), "400 InvalidNextToken");
+}
+
+TEST_F(Ec2Test, PortsOfTcpAndUdpAreNeverLeftOut) {
+  auto id = vpc();
+  auto group = value("groupId", "Action=CreateSecurityGroup&GroupName=g&GroupDescription=d&VpcId=" + id);
+  std::string authorize = "Action=AuthorizeSecurityGroupEgress&GroupId=" + group +
+                          "&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/8&IpPermissions.1.IpProtocol=";
+  for (std::string protocol : {"tcp", "UDP", "6", "17"}) {
+    EXPECT_EQ(error(authorize + protocol), "400 InvalidParameterValue");
+    EXPECT_EQ(error(authorize + protocol + "&IpPermissions.1.FromPort=80"), "400 InvalidParameterValue");
+  }
+  EXPECT_EQ(value("return", authorize + "tcp&IpPermissions.1.FromPort=-1&IpPermissions.1.ToPort=-1"), "true");
+  EXPECT_EQ(value("return", authorize + "icmp"), "true");
+}
+
 TEST_F(Ec2Test, RulesOfOnePortAreOnePermission) {
   auto id = vpc();
   auto group = value("groupId", "Action=CreateSecurityGroup&GroupName=g&GroupDescription=d&VpcId=" + id);
@@ -139,7 +183,7 @@ TEST_F(Ec2Test, RulesOfOnePortAreOnePermission) {
 TEST_F(Ec2Test, RulesAndResourcesOfACallAreBounded) {
   auto id = vpc();
   auto group = value("groupId", "Action=CreateSecurityGroup&GroupName=g&GroupDescription=d&VpcId=" + id);
-  std::string rules = "Action=AuthorizeSecurityGroupIngress&IpPermissions.1.IpProtocol=tcp&GroupId=" + group;
+  std::string rules = "Action=AuthorizeSecurityGroupIngress&IpPermissions.1.IpProtocol=-1&GroupId=" + group;
   std::string resources = "Action=CreateTags&Tag.1.Key=a";
   for (int i = 0; i < 1001; ++i) {
     auto n = std::to_string(i);

@@ -97,13 +97,23 @@ Ec2Result<std::string> zone_of(const Request& request) {
 }
 
 // Attributes that a subnet has here only switched off.
+// What can't be had here may be turned off, which it is.
 Ec2Result<> refuse_unsupported(const Param& params) {
+  bool any = params["MapPublicIpOnLaunch"].given();
   for (auto name : {"AssignIpv6AddressOnCreation", "MapCustomerOwnedIpOnLaunch", "EnableDns64",
-                    "EnableResourceNameDnsARecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch"}) {
+                    "EnableResourceNameDnsARecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch",
+                    "DisableLniAtDeviceIndex"}) {
+    any = any || params[name].given();
     TRY_ASSIGN(bool on, params[name]["Value"].flag(name, false));
     if (on) return refuse(Kind::invalid, "UnsupportedOperation", fmt::format("{} is not supported here", name));
   }
-  return {};
+  for (auto name : {"CustomerOwnedIpv4Pool", "EnableLniAtDeviceIndex", "PrivateDnsHostnameTypeOnLaunch"}) {
+    any = any || params[name].given();
+    bool usual = params[name].text("ip-name") == "ip-name";
+    if (!usual) return refuse(Kind::invalid, "UnsupportedOperation", fmt::format("{} is not supported here", name));
+  }
+  if (any) return {};
+  return refuse(Kind::invalid, "MissingParameter", "The request must contain an attribute to change");
 }
 
 }  // namespace

@@ -63,15 +63,15 @@ struct Row {
   std::string resource;
   std::string type;
   std::string key;
-  std::string value;
+  Tags tag;  // this one alone
 };
 
 const Kindred<Row>& kindred() {
   static const Kindred<Row> kin{// A separator below all that an id or a key holds keeps the order of pages.
                                 .id = [](const Row& row) { return row.resource + "\x01" + row.key; },
-                                .tags = nullptr,
+                                .tags = [](const Row& row) -> const Tags& { return row.tag; },
                                 .fields = {{"key", [](const Row& row) { return Values{row.key}; }},
-                                           {"value", [](const Row& row) { return Values{row.value}; }},
+                                           {"value", [](const Row& row) { return Values{row.tag.at(row.key)}; }},
                                            {"resource-id", [](const Row& row) { return Values{row.resource}; }},
                                            {"resource-type", [](const Row& row) { return Values{row.type}; }}},
                                 .ids_parameter = "",
@@ -83,7 +83,7 @@ const Kindred<Row>& kindred() {
 }
 
 void add_rows(std::vector<Row>& rows, const std::string& id, std::string_view type, const Tags& tags) {
-  for (const auto& [key, value] : tags) rows.push_back({id, std::string(type), key, value});
+  for (const auto& [key, value] : tags) rows.push_back({id, std::string(type), key, {{key, value}}});
 }
 
 std::vector<Row> all_tags(const Networks& networks, const AccountId& account) {
@@ -166,7 +166,7 @@ Answer describe_tags(Networks* networks, Request request) {
     xml.element("resourceId", row.resource);
     xml.element("resourceType", row.type);
     xml.element("key", row.key);
-    xml.element("value", row.value);
+    xml.element("value", row.tag.at(row.key));
     xml.close();
   }
   xml.close();
