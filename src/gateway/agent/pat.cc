@@ -206,10 +206,9 @@ Result<> Pat::set(uint32_t tag, const attachment& at) {
 Result<> Pat::remove(uint32_t tag) {
   const attachment none{};
   TRY(kernel::map_put(bpf_map__fd(skeleton_->maps.attachments), tag, none));
-  const auto found = tables_.find(tag);
-  if (found == tables_.end()) return {};
-  for (const auto& [outer, inner] : places(found->second)) TRY(kernel::map_remove(outer, tag));
-  tables_.erase(found);
+  // Also when they are not known: an agent may have been killed between this line and the one above.
+  for (const auto& [outer, inner] : places(Tables{})) TRY(kernel::map_remove(outer, tag));
+  tables_.erase(tag);
   return {};
 }
 
