@@ -208,6 +208,59 @@ TEST_F(Ports, ExhaustedPortsAreSharedTowardsOtherDestinationsAndRefusedToTheSame
   EXPECT_TRUE(through(other));
 }
 
+TEST_F(Ports, EveryPortOfABlockIsSharedBeforeAnotherDestinationIsRefused) {
+  load();
+  attach();
+  know("10.0.0.11");
+  ASSERT_EQ(open_many(syn(0), kBlockPorts).size(), size_t{kBlockPorts});
+  take_all_blocks();
+  std::set<uint16_t> shared;
+  for (int i = 0; i < kBlockPorts; ++i) {
+    const auto out = through(syn(static_cast<uint16_t>(20'000 + i), "10.0.0.11"));
+    if (out) shared.insert(out->source_port);
+  }
+  EXPECT_EQ(shared.size(), size_t{kBlockPorts});
+  EXPECT_FALSE(through(syn(30'000, "10.0.0.11")));
+}
+
+TEST_F(Ports, ASessionThatAnotherProcessorIsRewritingIsARaceAndNoExhaustion) {
+  load();
+  attach();
+  know("10.0.0.11");
+  ASSERT_TRUE(through(Packet{}));
+  auto [key, busy] = sessions().at(0);
+  key.remote = htonl(0x0a00000b);
+  busy.state = kBusy;
+  busy.generation = 99;
+  const Fd table = table_of("sessions");
+  ASSERT_TRUE(kernel::map_put(table.get(), key, busy));
+  Packet other;
+  other.destination = "10.0.0.11";
+  EXPECT_FALSE(through(other));
+  EXPECT_EQ(counters().dropped_race, 1u);
+  EXPECT_EQ(counters().dropped_ports_exhausted, 0u);
+}
+
+TEST_F(Ports, ARemovalThatWasCutShortIsFinished) {
+  load();
+  attach();
+  ASSERT_TRUE(through(Packet{}));
+  {
+    const Fd attachments(bpf_obj_get((pins_ + "/pat/attachments").c_str()));
+    ASSERT_TRUE(kernel::map_put(attachments.get(), uint32_t{kTag}, attachment{}));
+  }
+  pat_.reset();
+  load();
+  EXPECT_TRUE(pat_->tags().empty());
+  ASSERT_TRUE(pat_->remove(kTag));
+  for (const char* name : {"sessions", "mappings", "hosts", "blocks", "free_blocks", "neighbours"}) {
+    const Fd outer(bpf_obj_get((pins_ + "/pat/" + name).c_str()));
+    const uint32_t tag = kTag;
+    uint32_t id = 0;
+    EXPECT_NE(bpf_map_lookup_elem(outer.get(), &tag, &id), 0) << name;
+  }
+}
+
 TEST_F(Ports, AClosedConnectionsPortIsReusedWhenTheSequenceMovedOn) {
   load();
   attach();

@@ -8,8 +8,8 @@
 #include "gateway/bpf/pat_maps.h"
 
 // Functions without `static` are verified once, by themselves, with whatever arguments of their types: the slow path
-// costs the verifier little that way, and each checks its pointers. Keys of maps are copied to the stack first: Linux 6.1
-// takes none from an argument's memory.
+// costs the verifier little that way, and each checks its pointers. Keys of maps are copied to the stack first:
+// Linux 6.1 takes none from an argument's memory.
 
 static __always_inline struct port_block* block_at(__u32 tag, __u32 index) {
   void* table = bpf_map_lookup_elem(&blocks, &tag);
@@ -52,7 +52,6 @@ __noinline int discount_session(__u32 tag, struct session* session, __u8 protoco
 
 // May `flow` take this session of somebody else's (or its own past)?
 static __always_inline int may_take(const struct flow* flow, const struct session* session, __u32 state, int must) {
-  if (state & kBusy) return 0;
   if (state & kDead) return 1;
   if (session->generation != flow->generation) return must || elapsed(session->used, flow->now) > timeouts.hold;
   if (expired(state, flow->outside.protocol, session->used, flow->now)) return 1;
@@ -63,7 +62,7 @@ static __always_inline int may_take(const struct flow* flow, const struct sessio
   return 1;
 }
 
-enum { kClaimed = 0, kMine = 1, kTaken = 2, kFull = 3 };
+enum { kClaimed = 0, kMine = 1, kTaken = 2, kFull = 3, kLost = 4 };  // kLost: another processor was quicker
 
 static __always_inline int is_mine(const struct flow* flow, const struct session* session) {
   return session->generation == flow->generation && session->address == flow->inside.address &&
@@ -106,13 +105,14 @@ __noinline int claim_session(struct flow* flow, int must) {
   __u32 state = session->state;
   if (is_mine(flow, session) && !(state & kBusy)) {
     // Its own, expired or closed or found by another processor first: begins anew.
-    if (__sync_val_compare_and_swap(&session->state, state, kAlive | flow->state) != state) return kTaken;
+    if (__sync_val_compare_and_swap(&session->state, state, kAlive | flow->state) != state) return kLost;
     session->used = flow->now;
     session->final_seq = 0;
     return kMine;
   }
+  if (state & kBusy) return kLost;
   if (!may_take(flow, session, state, must)) return kTaken;
-  if (__sync_val_compare_and_swap(&session->state, state, kBusy) != state) return kTaken;
+  if (__sync_val_compare_and_swap(&session->state, state, kBusy) != state) return kLost;
   discount_session(tag, session, flow->outside.protocol, flow->outside.port);
   session->generation = fresh.generation;
   session->address = fresh.address;
@@ -230,19 +230,21 @@ __noinline __u32 take_port(struct flow* flow, struct host* host, struct port_sea
   return 0;
 }
 
-// With every port taken: one that is used towards other destinations only. 0: none.
+// With every port taken: one that is used towards other destinations only, of this block or of the next (the next
+// packet goes on behind them). 0: none.
 __noinline __u32 share_port(struct flow* flow, struct host* host) {
   if (!flow || !host) return 0;
-  for (int i = 0; i < kOverflowTries; ++i) {
+  __u32 first = bpf_get_prandom_u32();
+  for (int i = 0; i < kPortTries; ++i) {
     __u32 index = host->current;
     struct port_block* block = block_at(flow->tag, index);
     if (!block || block->generation != flow->generation) return 0;
-    __u32 port = index * kBlockPorts + (bpf_get_prandom_u32() & 63);
+    __u32 port = index * kBlockPorts + ((first + i) & (kBlockPorts - 1));
     flow->outside.port = bpf_htons(port);
     int claim = claim_session(flow, 0);
     if (claim == kClaimed || claim == kMine) return port;
     if (claim == kFull) return 0;
-    host->current = block->next;
+    if (i % kBlockPorts == kBlockPorts - 1) host->current = block->next;
   }
   return 0;
 }
@@ -332,5 +334,6 @@ __noinline int extend_mapping(struct flow* flow, struct mapping* mapping) {
   }
   int claim = claim_session(flow, 1);
   if (claim != kClaimed) __sync_fetch_and_add(&mapping->refs, -1);
+  if (claim == kLost) return kRaced;
   return claim == kClaimed || claim == kMine ? kMapped : kExhausted;
 }

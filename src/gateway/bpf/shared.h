@@ -112,7 +112,6 @@ enum {
   kMaxNeighbours = 4096,         // per attachment
   kPortTries = 2 * kBlockPorts,  // each port of a block, and each of the one that it grows by
   kRingTries = 8,
-  kOverflowTries = 16,
   kRingBytes = 1 << 22,   // some 2,000 packets: what twenty attachments may report in a tick
   kMaxHeldEach = 16,      // packets that may wait for one neighbour
   kMissesEachTick = 64,   // packets of one attachment that may be handed to the agent
@@ -321,6 +320,7 @@ HEARTH_ASSERT_SIZE(collect_args, 16);
   X(ports_shared)                  \
   X(ports_reused_by_sequence)      \
   X(neighbour_misses)              \
+  X(sent_after_wait)               \
   X(icmp_errors_in)                \
   X(arp_answered)                  \
   X(dropped_no_attachment)         \
