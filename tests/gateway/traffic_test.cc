@@ -34,6 +34,8 @@ TEST_F(Traffic, TheFirstPacketOfAllIsNotLost) {
   EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
   EXPECT_EQ(red.server->datagrams(), 1);
   EXPECT_EQ(counter(red.attachment, "neighbour_misses"), 1);
+  EXPECT_EQ(counter("", "neighbour_misses"), 0);
+  EXPECT_GE(counter("", "sent_after_wait"), 1);
 }
 
 TEST_F(Traffic, ContainersOfOneSubnetShareItsAddress) {

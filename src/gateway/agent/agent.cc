@@ -104,6 +104,14 @@ Neighbours::World Agent::world() {
                 set.error().kind != Kind::not_found)
               std::fprintf(stderr, "hearth-gateway: %s\n", set.error().describe().c_str());
           },
+      .set_stale =
+          [this](const neighbour_key& key, neighbour entry) {
+            entry.state = kNeighbourStale;
+            // Gone meanwhile: it is asked like any other.
+            auto set = pat_->set_neighbour(key, entry, BPF_EXIST);
+            if (!set && set.error().kind != Kind::not_found)
+              std::fprintf(stderr, "hearth-gateway: %s\n", set.error().describe().c_str());
+          },
       .forget =
           [this](const neighbour_key& key) {
             if (auto removed = pat_->remove_neighbour(key); !removed)
@@ -259,7 +267,7 @@ ControlReply Agent::stats(uint32_t tag) {
     return answer;
   }
   const auto& waits = neighbours_.counters();
-  answer.counters.neighbour_misses = waits.sent_after_wait;
+  answer.counters.sent_after_wait = waits.sent_after_wait;
   answer.counters.dropped_neighbour_unresolved =
       waits.dropped_unresolved + waits.dropped_full + waits.dropped_unsendable;
   return answer;

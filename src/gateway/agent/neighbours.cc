@@ -8,6 +8,16 @@ namespace hearth::gateway {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+// The programs' clock is this one's.
+uint32_t tick_of(Neighbours::Time time) {
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+  return static_cast<uint32_t>(static_cast<uint64_t>(ns) >> kTickShift);
+}
+
+}  // namespace
+
 Neighbours::Asked* Neighbours::ask(uint32_t tag, uint32_t address, Time now) {
   const Key key{tag, address};
   if (const auto found = asked_.find(key); found != asked_.end()) return &found->second;
@@ -88,8 +98,13 @@ Neighbours::Questions::iterator Neighbours::answered(Questions::iterator at, con
 void Neighbours::stale(uint32_t tag, uint32_t address, Time now) { ask(tag, address, now); }
 
 void Neighbours::prove(uint32_t tag, uint32_t address, Proved done, Time now) {
-  const auto known = world_.look_up(neighbour_key{.tag = tag, .address = address});
-  if (known && known->state == kNeighbourValid) return done(true);
+  const neighbour_key key{.tag = tag, .address = address};
+  const auto known = world_.look_up(key);
+  if (known && known->state == kNeighbourValid) {
+    const auto age = static_cast<int32_t>(tick_of(now) - known->updated);
+    if (age <= kNeighbourFreshTicks) return done(true);
+    world_.set_stale(key, *known);
+  }
   Asked* asked = ask(tag, address, now);
   if (asked == nullptr) return done(false);
   asked->proofs.push_back(std::move(done));

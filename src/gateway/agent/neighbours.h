@@ -38,7 +38,8 @@ class Neighbours {
   struct World {
     std::function<std::optional<attachment>(uint32_t tag)> attachment_of;
     std::function<std::optional<neighbour>(const neighbour_key&)> look_up;
-    std::function<void(const neighbour_key&)> set_pending;  // unless an entry is there
+    std::function<void(const neighbour_key&)> set_pending;           // unless an entry is there
+    std::function<void(const neighbour_key&, neighbour)> set_stale;  // what answers from then on is told
     std::function<void(const neighbour_key&)> forget;
     std::function<void(uint32_t tag, const std::string& frame)> send;  // tagged
   };
@@ -58,7 +59,7 @@ class Neighbours {
   void missed(uint32_t tag, uint32_t address, std::span<const uint8_t> packet, Time now);
   void learned(uint32_t tag, uint32_t address);
   void stale(uint32_t tag, uint32_t address, Time now);
-  // Calls back once: at once when known, otherwise when it answers or the time is over.
+  // Calls back once: at once when it was heard of lately, otherwise when it answers or the time is over.
   void prove(uint32_t tag, uint32_t address, Proved done, Time now);
   // A question that an earlier agent left behind.
   void ask_again(uint32_t tag, uint32_t address, Time now) { ask(tag, address, now); }

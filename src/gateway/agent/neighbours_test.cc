@@ -29,6 +29,11 @@ class NeighboursTest : public testing::Test {
           return found->second;
         },
         .set_pending = [this](const neighbour_key& key) { table_.try_emplace(key.address, entry(kNeighbourPending)); },
+        .set_stale =
+            [this](const neighbour_key& key, neighbour entry) {
+              entry.state = kNeighbourStale;
+              table_[key.address] = entry;
+            },
         .forget = [this](const neighbour_key& key) { table_.erase(key.address); },
         .send = [this](uint32_t, const std::string& frame) { sent_.push_back(frame); }};
   }
@@ -122,6 +127,22 @@ TEST_F(NeighboursTest, ProvesAtOnceWhatIsKnownAndLaterWhatAnswers) {
   neighbours_.prove(1, 8, note, now_);
   neighbours_.expire(now_ + milliseconds(Neighbours::kResolveMs));
   EXPECT_EQ(proofs, (std::vector<bool>{true, true, false}));
+}
+
+TEST_F(NeighboursTest, ProvesNothingByWhatWasHeardLongAgo) {
+  std::vector<bool> proofs;
+  const auto note = [&proofs](bool proven) { proofs.push_back(proven); };
+  now_ += std::chrono::nanoseconds(uint64_t{kNeighbourFreshTicks + 1} << kTickShift);
+  table_[7] = table_[8] = entry(kNeighbourValid, 9);
+  neighbours_.prove(1, 7, note, now_);
+  neighbours_.prove(1, 8, note, now_);
+  EXPECT_TRUE(proofs.empty());
+  EXPECT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(table_[7].state, uint32_t{kNeighbourStale});  // packets go on meanwhile
+  answer(7);
+  EXPECT_EQ(proofs, std::vector<bool>{true});
+  neighbours_.expire(now_ + milliseconds(Neighbours::kResolveMs));
+  EXPECT_EQ(proofs, (std::vector<bool>{true, false}));
 }
 
 TEST_F(NeighboursTest, ForgetsAStaleOneThatStaysSilent) {
