@@ -13,7 +13,8 @@ namespace {
 constexpr uint32_t kRouter = 0x64400001;  // 100.64.0.1, that nobody has: the neighbour is permanent
 constexpr kernel::Mac kRouterMac = {0x02, 0x64, 0, 0, 0, 0};
 constexpr uint32_t kLoopback = 1;
-constexpr uint32_t kInsideIfindex = 2;
+constexpr uint32_t kInsideIfindex = 64;  // fallback tunnels of a new namespace get the first ones
+constexpr const char* kInside = "eth0";
 
 kernel::Mac slot_mac(uint32_t generation) {
   return {0x02,
@@ -77,7 +78,7 @@ Result<Slot> Slots::make() {
                          .ifindex = slot.ifindex,
                          .mac = kRouterMac,
                          .mtu = kContainerMtu};
-    kernel::LinkEnd inside{.name = "eth0",
+    kernel::LinkEnd inside{.name = kInside,
                            .netns = slot.netns.get(),
                            .ifindex = kInsideIfindex,
                            .mac = slot_mac(generation),
@@ -121,7 +122,7 @@ Result<Slot> Slots::adopt(int64_t number, Fd netns) {
   if (places_[place].use == Use::living) return fail(Kind::conflict, "slot is adopted already");
   TRY(netlink_.link(kSlotIfindex + place));
   TRY_ASSIGN(auto inside, kernel::Netlink::open_in(netns.get()));
-  TRY_ASSIGN(const kernel::LinkInfo link, inside.link(kInsideIfindex));
+  TRY_ASSIGN(const kernel::LinkInfo link, inside.link(std::string(kInside)));
   if (link.mac[0] != 0x02 || link.mac[1] != 0x64) return fail(Kind::invalid, "namespace is of no slot");
   const uint32_t generation = static_cast<uint32_t>(link.mac[2]) << 24 | static_cast<uint32_t>(link.mac[3]) << 16 |
                               static_cast<uint32_t>(link.mac[4]) << 8 | link.mac[5];
