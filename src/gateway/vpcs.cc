@@ -15,7 +15,7 @@ namespace hearth::gateway {
 namespace {
 
 constexpr uint32_t kLoopback = 1;
-constexpr uint32_t kHostIfindex = 2;
+constexpr const char* kHostLink = "eth0";
 
 // A bridge's frames stay away from the host's packet filter, where there is one to keep them from.
 Result<> no_bridge_filter() {
@@ -210,23 +210,23 @@ Result<> Vpcs::make_host(Room& room, const SubnetInfo& info, const std::string& 
   TRY_ASSIGN(Fd netns, kernel::open_or_make_netns(std::string(kHostNetnsDir) + "/" + name, prepare));
   TRY(remove_link(room.netlink, Names::host_port(name)));
   kernel::LinkEnd near{.name = Names::host_port(name), .netns = -1, .ifindex = 0, .mac = {}, .mtu = 0};
-  kernel::LinkEnd far{.name = "eth0", .netns = netns.get(), .ifindex = kHostIfindex, .mac = {}, .mtu = 0};
+  kernel::LinkEnd far{.name = kHostLink, .netns = netns.get(), .ifindex = 0, .mac = {}, .mtu = 0};
   kernel::Batch make;
   make.veth(near, far);
   TRY(room.netlink.run(make));
-  TRY_ASSIGN(const kernel::LinkInfo port, room.netlink.link(near.name));
-  kernel::Batch plug;
-  plug.alias(port.ifindex, name);
-  plug.master(port.ifindex, info.bridge);
-  plug.up(port.ifindex);
-  TRY(room.netlink.run(plug));
   TRY_ASSIGN(auto inside, kernel::Netlink::open_in(netns.get()));
+  // Its number is not known before: a new namespace may have fallback tunnels.
+  TRY_ASSIGN(const kernel::LinkInfo link, inside.link(std::string(kHostLink)));
   kernel::Batch batch;
   batch.up(kLoopback);
-  batch.up(kHostIfindex);
-  batch.address(kHostIfindex, address, info.cidr.length);
-  batch.default_route(kHostIfindex, info.router);
-  return inside.run(batch);
+  batch.up(link.ifindex);
+  batch.address(link.ifindex, address, info.cidr.length);
+  TRY(inside.run(batch));
+  TRY(plug(room.netlink, near.name, info.bridge, ""));
+  kernel::Batch route;
+  route.default_route(link.ifindex, info.router);
+  TRY(inside.run(route));
+  return plug(room.netlink, near.name, info.bridge, name);
 }
 
 Result<> Vpcs::add_host(const VpcId& vpc, const SubnetId& subnet, const std::string& name, const std::string& address) {
@@ -241,7 +241,7 @@ Result<> Vpcs::add_host(const VpcId& vpc, const SubnetId& subnet, const std::str
   if (const auto known = read_host_record(names_, name)) {
     const bool same = known->vpc == vpc && known->subnet == subnet && known->address == address;
     if (!same) return fail(Kind::conflict, "VPC host " + name + " exists");
-    if (has_netns && room->netlink.link(Names::host_port(name))) return {};
+    if (has_netns && is_plugged(room->netlink, Names::host_port(name), info.bridge, name)) return {};
   } else if (has_netns) {
     return fail(Kind::conflict, "a network namespace " + name + " exists that is no VPC host");
   }
@@ -307,6 +307,8 @@ Result<> Vpcs::attach_vxlan(const VpcId& vpc, const SubnetId& subnet, uint32_t v
   make.vxlan(end, vni, address, kVxlanPort);
   if (auto made = host_.run(make); !made) {
     if (made.error().errno_value == EOPNOTSUPP) return fail(Kind::unavailable, "this kernel has no VXLAN");
+    if (made.error().errno_value == EEXIST)
+      return fail(Kind::conflict, "the VNI " + std::to_string(vni) + " is in use on this host");
     return made;
   }
   return plug(room->netlink, name, info.bridge, tie);
@@ -314,12 +316,13 @@ Result<> Vpcs::attach_vxlan(const VpcId& vpc, const SubnetId& subnet, uint32_t v
 
 Result<> Vpcs::detach(const VpcId& vpc, const SubnetId& subnet) {
   TRY(check_name("subnet", subnet.str()));
+  auto room = this->room(vpc);
+  // What is in another VPC is not this one's to detach.
+  if (!room || !(*room)->netlink.link(Names::bridge(subnet))) return {};
   if (auto link = host_.link(names_.uplink(subnet))) {
     TRY(programs_->drop_uplink_vlan(link->ifindex));
     TRY(remove_link(host_, names_.uplink(subnet)));
   }
-  auto room = this->room(vpc);
-  if (!room) return {};
   TRY(remove_link((*room)->netlink, Names::uplink_port(subnet)));
   return remove_link((*room)->netlink, Names::vxlan_port(subnet));
 }
