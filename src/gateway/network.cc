@@ -176,6 +176,10 @@ Result<attachment_record> Network::plan_attachment(const GatewayId& gateway, con
   // Its port stands in that VPC's namespace.
   if (known != programs_->attachments().end() && text_of(known->second.vpc) != vpc.str())
     return fail(Kind::conflict, "attachment " + attachment + " is in another VPC");
+  for (const auto& [name, other] : programs_->attachments()) {
+    if (name != attachment && other.address == record.address && text_of(other.vpc) == vpc.str())
+      return fail(Kind::conflict, address + " is the address of the attachment " + name);
+  }
   return record;
 }
 
@@ -227,6 +231,15 @@ Result<> Network::make_port(const attachment_record& record, const kernel::LinkE
   return netlink.run(batch);
 }
 
+Result<> Network::remove_port(const attachment_record& record) {
+  TRY_ASSIGN(auto netlink, port_netlink(record));
+  kernel::Batch batch;
+  batch.remove(kPortIfindex + kTags * record.gateway + record.tag);
+  auto removed = netlink.run(batch);
+  if (!removed && removed.error().errno_value == ENODEV) return {};
+  return removed;
+}
+
 Result<> Network::plug_port(const std::string& attachment, const attachment_record& record) {
   const VpcId vpc(text_of(record.vpc));
   TRY_ASSIGN(const SubnetInfo info, vpcs_->subnet(vpc, SubnetId(text_of(record.subnet))));
@@ -242,12 +255,16 @@ Result<> Network::plug_port(const std::string& attachment, const attachment_reco
 }
 
 Result<> Network::plug_outside(const attachment_record& record) {
-  if (record.drops) return {};
-  {
-    TRY_ASSIGN(auto inside, kernel::NetnsScope::enter(outside_netns_.get()));
-    TRY(kernel::disable_ipv6());
-  }
   const std::string name = names_.outside_link();
+  if (record.drops) {
+    TRY(remove_port(record));
+    return undo_host(names_);
+  }
+  {
+    // It led somewhere else under another setting.
+    TRY_ASSIGN(auto outside, kernel::Netlink::open_in(outside_netns_.get()));
+    if (!outside.link(name)) TRY(remove_port(record));
+  }
   TRY(make_port(record, {.name = name, .netns = outside_netns_.get(), .ifindex = 0, .mac = {}, .mtu = 0}));
   TRY_ASSIGN(auto netlink, kernel::Netlink::open_in(outside_netns_.get()));
   TRY_ASSIGN(const kernel::LinkInfo link, netlink.link(name));
@@ -255,10 +272,15 @@ Result<> Network::plug_outside(const attachment_record& record) {
   address.address(link.ifindex, ntohl(record.router), record.prefix_length);
   auto addressed = netlink.run(address);
   if (!addressed && addressed.error().errno_value != EEXIST) return addressed;
+  {
+    // Of this interface alone, and before it is up: the namespace is somebody else's.
+    TRY_ASSIGN(auto inside, kernel::NetnsScope::enter(outside_netns_.get()));
+    TRY(kernel::disable_ipv6_of(name));
+  }
   kernel::Batch up;
   up.up(link.ifindex);
   TRY(netlink.run(up));
-  if (!options_.outside_netns.empty()) return {};
+  if (!options_.outside_netns.empty()) return undo_host(names_);
   return open_host(names_, {.router = ntohl(record.router), .gateway = ntohl(record.address)});
 }
 
@@ -326,31 +348,37 @@ void Network::ensure_outside(const GatewayId& gateway, AttachmentDone done) {
   tell_and_prove(*record, std::move(done));
 }
 
+// A binding alone says nothing: that of a container that was lost stays until its place is wanted.
+bool Network::is_bound(const std::function<bool(const Binding&)>& so) {
+  return std::ranges::any_of(programs_->bound(), [&](uint32_t place) {
+    const auto entry = programs_->binding_of(place);
+    return entry && so(*entry) && netlink_->link(kSlotIfindex + place);
+  });
+}
+
 Result<> Network::delete_attachment(const std::string& attachment) {
   const auto found = programs_->attachments().find(attachment);
   if (found == programs_->attachments().end()) return {};
   const attachment_record record = found->second;
-  for (const uint32_t place : programs_->bound()) {
-    const auto entry = programs_->binding_of(place);
-    if (entry && entry->tag == record.tag && netlink_->link(kSlotIfindex + place))
-      return fail(Kind::conflict, "attachment " + attachment + " is in use");
-  }
+  if (is_bound([&record](const Binding& binding) { return binding.tag == record.tag; }))
+    return fail(Kind::conflict, "attachment " + attachment + " is in use");
   if (SupervisedGateway* gateway = gateway_numbered(record.gateway))
     gateway->remove_attachment(record.tag, [](Result<ControlReply>) {});
-  if (auto netlink = port_netlink(record)) {
-    kernel::Batch batch;
-    batch.remove(kPortIfindex + kTags * record.gateway + record.tag);
-    auto removed = netlink->run(batch);
-    if (!removed && removed.error().errno_value != ENODEV) return removed;
-  }
-  if (attachment == kOutside && options_.outside_netns.empty() && !record.drops) TRY(undo_host(names_));
+  if (gateway_numbered(record.gateway) != nullptr) TRY(remove_port(record));
+  if (attachment == kOutside) TRY(undo_host(names_));
   return programs_->drop_attachment(attachment);
 }
 
 Result<> Network::ensure_policy(const std::string& policy, const std::vector<Rule>& egress) {
   return programs_->set_policy(policy, egress);
 }
-Result<> Network::delete_policy(const std::string& policy) { return programs_->remove_policy(policy); }
+Result<> Network::delete_policy(const std::string& policy) {
+  const auto found = programs_->policies().find(policy);
+  if (found == programs_->policies().end()) return {};
+  if (is_bound([index = found->second](const Binding& binding) { return binding.policy == index; }))
+    return fail(Kind::conflict, "policy " + policy + " is in use");
+  return programs_->remove_policy(policy);
+}
 
 Result<json::object> Network::counters_of(const SupervisedGateway& gateway, uint32_t tag,
                                           const ControlReply& reply) const {

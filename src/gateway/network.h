@@ -72,11 +72,13 @@ class Network final : public FunctionNetwork {
   Result<attachment_record> plan_outside(const GatewayId& gateway);
   Result<uint16_t> tag_for(const std::string& attachment) const;
   Result<> plug_port(const std::string& attachment, const attachment_record& record);
+  Result<> remove_port(const attachment_record& record);
   Result<> plug_outside(const attachment_record& record);
   Result<kernel::Netlink> port_netlink(const attachment_record& record);
   Result<> make_port(const attachment_record& record, const kernel::LinkEnd& far);
   Result<attachment> data_plane_of(const attachment_record& record);
   void tell_and_prove(const attachment_record& record, AttachmentDone done);
+  bool is_bound(const std::function<bool(const Binding&)>& so);
   Result<> follow_mtu(const SubnetId& subnet);
   Result<json::object> counters_of(const SupervisedGateway& gateway, uint32_t tag, const ControlReply& reply) const;
   void release_at_gateway(const Binding& ended, uint32_t address, std::function<void()> freed);

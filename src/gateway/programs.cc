@@ -183,10 +183,6 @@ Result<> Programs::remove_policy(const std::string& policy_name) {
   const auto found = policies_.find(policy_name);
   if (found == policies_.end()) return {};
   const uint32_t index = found->second;
-  for (const uint32_t place : bound()) {
-    const auto entry = binding_of(place);
-    if (entry && entry->policy == index) return fail(Kind::conflict, "policy " + policy_name + " is in use");
-  }
   TRY(kernel::map_remove(bpf_map__fd(skeleton_->maps.policy_names), as_name(policy_name)));
   TRY(kernel::map_remove(bpf_map__fd(skeleton_->maps.policies), index));
   policies_.erase(found);

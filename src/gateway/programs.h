@@ -49,6 +49,7 @@ class Programs {
 
   // ---- policies
   Result<> set_policy(const std::string& name, const std::vector<Rule>& egress);
+  // REQUIRES: no living slot is bound with it.
   Result<> remove_policy(const std::string& name);
   const std::map<std::string, uint32_t>& policies() const { return policies_; }
   // 0 for "": all egress.

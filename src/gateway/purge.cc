@@ -119,7 +119,7 @@ Result<> FunctionNetwork::purge(const Options& options) {
     TRY_ASSIGN(auto host, kernel::Netlink::open());
     TRY(delete_links(host, names.host_prefix()));
   }
-  if (options.outside_netns.empty()) TRY(undo_host(names));
+  TRY(undo_host(names));  // whatever the setting is now
   TRY(kernel::unmount_bpf_fs(names.bpf_dir()));
   return undo_run_netns(names);
 }

@@ -94,8 +94,10 @@ Result<std::string> read_sysctl(const std::string& name) {
   return value;
 }
 
-Result<> disable_ipv6() {
-  auto done = write_sysctl("net/ipv6/conf/default/disable_ipv6", "1");
+Result<> disable_ipv6() { return disable_ipv6_of("default"); }
+
+Result<> disable_ipv6_of(const std::string& interface) {
+  auto done = write_sysctl("net/ipv6/conf/" + interface + "/disable_ipv6", "1");
   if (!done && done.error().kind == Kind::not_found) return {};
   return done;
 }

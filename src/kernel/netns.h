@@ -43,6 +43,7 @@ Result<> write_sysctl(const std::string& name, const std::string& value);
 Result<std::string> read_sysctl(const std::string& name);
 // No IPv6 on interfaces that are made from now on in the thread's namespace. Fine when the kernel has none.
 Result<> disable_ipv6();
+Result<> disable_ipv6_of(const std::string& interface);
 
 // mkdir -p, mode 0755.
 Result<> make_directories(const std::string& path);

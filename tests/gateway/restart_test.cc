@@ -162,6 +162,25 @@ TEST_F(Restart, TheAddressOfALostContainerComesBackOnlyAfterItsSessionsWent) {
   EXPECT_EQ(counter(red.attachment, "free_blocks"), 1008);
 }
 
+TEST_F(Restart, APolicyOfALostContainerIsNotInUse) {
+  const Tenant red = make_tenant("red");
+  ASSERT_TRUE(net().ensure_policy("p", {{.protocol = -1}}));
+  {
+    const Slot slot = make_slot();
+    ASSERT_TRUE(net().bind(slot, red.attachment, "p"));
+    EXPECT_EQ(net().delete_policy("p").error().kind, Kind::conflict);
+    close();
+  }
+  open();
+  // Its interface goes in the background.
+  bool deleted = false;
+  for (int i = 0; i < 300 && !deleted; ++i) {
+    pump(10);
+    deleted = net().delete_policy("p").has_value();
+  }
+  EXPECT_TRUE(deleted);
+}
+
 TEST_F(Restart, PurgeLeavesNothingEvenWithEverythingKilled) {
   const auto mounts = [] {
     std::ifstream file("/proc/self/mounts");

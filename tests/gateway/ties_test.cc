@@ -57,6 +57,15 @@ class Ties : public World {
     ASSERT_TRUE(kernel::keep_netns(netns.get(), "/run/netns/gwt-far"));
   }
 
+  static bool has_tables() {
+    FILE* tables = popen("nft list tables", "r");
+    char line[256] = "";
+    const bool any = fgets(line, sizeof line, tables) != nullptr;
+    pclose(tables);
+    return any;
+  }
+
+  static constexpr const char* kIpv6OfNew = "net/ipv6/conf/default/disable_ipv6";
   Fd host_;
   std::unique_ptr<kernel::NetnsScope> inside_;
 };
@@ -205,9 +214,12 @@ TEST_F(Ties, OutsideGoesByTheHostsRouteAndNeverToTheHost) {
     ASSERT_TRUE(there->run(address));
   }
   ASSERT_TRUE(kernel::write_sysctl("net/ipv4/ip_forward", "0"));
+  ASSERT_TRUE(kernel::write_sysctl(kIpv6OfNew, "0"));
   open();
   ASSERT_TRUE(net().ensure_gateway(gateway_, "auto"));
   ensure_outside();
+  EXPECT_EQ(*kernel::read_sysctl(kIpv6OfNew), "0");
+  EXPECT_EQ(*kernel::read_sysctl("net/ipv6/conf/gwt-out/disable_ipv6"), "1");
   const Server server("/run/netns/gwt-far", "world");
   const Fd on_host = socket_in(host_.get(), AF_INET, SOCK_STREAM);
   sockaddr_in any{};
@@ -230,12 +242,95 @@ TEST_F(Ties, OutsideGoesByTheHostsRouteAndNeverToTheHost) {
   const auto purged = FunctionNetwork::purge(options_);
   ASSERT_TRUE(purged) << purged.error().describe();
   EXPECT_EQ(*kernel::read_sysctl("net/ipv4/ip_forward"), "0");
-  FILE* tables = popen("nft list tables", "r");
-  char line[256] = "";
-  const bool any_table = fgets(line, sizeof line, tables) != nullptr;
-  pclose(tables);
-  EXPECT_FALSE(any_table) << line;
+  EXPECT_FALSE(has_tables());
   ASSERT_TRUE(kernel::forget_netns("/run/netns/gwt-far"));
+}
+
+TEST_F(Ties, OutsideFollowsItsSetting) {
+  const auto reopen = [this](const std::string& outside) {
+    close();
+    options_.outside_netns = outside;
+    open();
+    ensure_outside();
+  };
+  const Fd elsewhere = std::move(*kernel::make_netns());
+  keep(elsewhere);
+  auto host = kernel::Netlink::open();
+  auto there = kernel::Netlink::open_in(elsewhere.get());
+  ASSERT_TRUE(kernel::write_sysctl("net/ipv4/ip_forward", "0"));
+  reopen("");
+  EXPECT_TRUE(host->link("gwt-out"));
+  EXPECT_TRUE(has_tables());
+  reopen("gwt-far");
+  EXPECT_FALSE(host->link("gwt-out"));
+  EXPECT_TRUE(there->link("gwt-out"));
+  EXPECT_FALSE(has_tables());
+  EXPECT_EQ(*kernel::read_sysctl("net/ipv4/ip_forward"), "0");
+  reopen("");
+  EXPECT_TRUE(host->link("gwt-out"));
+  EXPECT_FALSE(there->link("gwt-out"));
+  reopen("none");
+  EXPECT_FALSE(host->link("gwt-out"));
+  EXPECT_FALSE(has_tables());
+  EXPECT_EQ(*kernel::read_sysctl("net/ipv4/ip_forward"), "0");
+  // Purge asks nobody what the setting was.
+  reopen("");
+  close();
+  options_.outside_netns = "none";
+  ASSERT_TRUE(FunctionNetwork::purge(options_));
+  EXPECT_FALSE(has_tables());
+  EXPECT_EQ(*kernel::read_sysctl("net/ipv4/ip_forward"), "0");
+  ASSERT_TRUE(kernel::forget_netns("/run/netns/gwt-far"));
+}
+
+TEST_F(Ties, AHostThatIsHalfMadeIsMadeAnew) {
+  Tenant red = make_tenant("red");
+  red.server.reset();
+  // As a warden that was killed leaves it: the pair is there, and nothing in the host's namespace.
+  auto room = kernel::Netlink::open_in(kernel::open_netns(options_.run_dir + "/netns/gwt-vpc-vpc-red")->get());
+  const std::string port = Names::host_port(red.host);
+  const Fd inside = netns_of(red.host);
+  kernel::Batch batch;
+  batch.remove(port);
+  batch.veth({.name = port, .netns = -1, .ifindex = 0, .mac = {}, .mtu = 0},
+             {.name = "eth0", .netns = inside.get(), .ifindex = 0, .mac = {}, .mtu = 0});
+  batch.up(port);
+  ASSERT_TRUE(room->run(batch));
+  ASSERT_TRUE(net().add_vpc_host(red.vpc, red.subnet, red.host, "10.0.0.10"));
+  const Server server(host_netns(red.host), "red");
+  const Slot slot = make_slot();
+  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
+  EXPECT_EQ(greeting(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
+}
+
+TEST_F(Ties, OneVpcDetachesNothingOfAnother) {
+  const Tenant red = make_tenant("red");
+  const Tenant blue = make_tenant("blue");
+  add_bridge("br0");
+  ASSERT_TRUE(net().attach_bridge(red.vpc, red.subnet, "br0", 0));
+  const std::string uplink = Names("gwt", options_.run_dir).uplink(red.subnet);
+  ASSERT_TRUE(kernel::Netlink::open()->link(uplink));
+  EXPECT_TRUE(net().detach_vpc(blue.vpc, red.subnet));
+  EXPECT_TRUE(net().delete_subnet(blue.vpc, red.subnet));
+  EXPECT_TRUE(kernel::Netlink::open()->link(uplink));
+  EXPECT_TRUE(net().detach_vpc(red.vpc, red.subnet));
+  EXPECT_FALSE(kernel::Netlink::open()->link(uplink));
+}
+
+TEST_F(Ties, AnAddressOrVniThatIsTakenIsToldOf) {
+  const Tenant red = make_tenant("red");
+  const Tenant blue = make_tenant("blue");
+  std::optional<Result<AttachmentInfo>> second;
+  net().ensure_attachment(gateway_, "second", red.vpc, red.subnet, "10.0.0.4",
+                          [&second](Result<AttachmentInfo> info) { second = std::move(info); });
+  ASSERT_TRUE(second);
+  ASSERT_FALSE(*second);
+  EXPECT_EQ(second->error().kind, Kind::conflict);
+  ASSERT_TRUE(net().attach_vxlan(red.vpc, red.subnet, 42, "192.0.2.1"));
+  const auto taken = net().attach_vxlan(blue.vpc, blue.subnet, 42, "192.0.2.1");
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().kind, Kind::conflict);
+  EXPECT_TRUE(taken.error().message.contains("VNI 42")) << taken.error().message;
 }
 
 TEST_F(Ties, ANewWardenListsWhatThereIsUntilItIsDeleted) {
