@@ -62,7 +62,7 @@ class Instance:
         self.config = self.folder / "hearth.toml"
         self.settings = {
             "instance": name, "port": self.port, "state": str(self.state), "run_dir": str(self.run_dir),
-            "network.outside": self.outside, **(settings or {})}
+            "network.outside": self.outside, "gateway.driver": "netns", **(settings or {})}
         self.config.write_text(toml_of(self.settings))
         self.warden = self.hearthd = None
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("HEARTH_", "AWS_"))}

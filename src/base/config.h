@@ -57,7 +57,8 @@ struct Config {
   std::map<std::string, std::string> runtime_aliases;  // runtime.alias: {"python3.13" = "python3.11"}
 
   // [gateway]
-  std::string gateway_driver = "auto";  // gateway.driver: vm | netns | auto
+  std::string gateway_driver = "auto";       // gateway.driver: vm | netns | auto
+  std::string gateway_accelerator = "auto";  // gateway.accelerator: auto | kvm | tcg
   // [network]
   std::string outside = "host";  // network.outside: "host", "none" or the name of a namespace below /run/netns
 

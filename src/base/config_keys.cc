@@ -40,6 +40,7 @@ bool is_runtime(std::string_view t) { return made_of(t, 64, {kLower, kDigits, ".
 bool is_service(std::string_view t) { return made_of(t, 64, {kLower, kDigits, "_-"}); }
 bool is_level(std::string_view t) { return t == "debug" || t == "info" || t == "warning" || t == "error"; }
 bool is_driver(std::string_view t) { return t == "vm" || t == "netns" || t == "auto"; }
+bool is_accelerator(std::string_view t) { return t == "auto" || t == "kvm" || t == "tcg"; }
 bool is_auth(std::string_view t) { return t == "signed" || t == "open"; }
 bool is_outside(std::string_view t) { return made_of(t, 64, {kLower, kUpper, kDigits, "._-"}) && t[0] != '.'; }
 
@@ -98,6 +99,8 @@ const Key kKeys[] = {
     {"runtime.alias", MapKey{&Config::runtime_aliases, kRuntimeRule, kRuntimeRule},
      "Runtimes that stand for another: what a function asks for, and what it gets. `hearth runtime alias` adds more "
      "while the daemon runs."},
+    {"gateway.accelerator", TextKey{&Config::gateway_accelerator, {is_accelerator, "auto, kvm or tcg"}},
+     "What runs a gateway's virtual machine: KVM, emulation (TCG), or KVM where a machine was seen to boot under it."},
     {"gateway.driver", TextKey{&Config::gateway_driver, {is_driver, "vm, netns or auto"}},
      "Where a PAT gateway runs: in a virtual machine, in a network namespace, or in the first of both that works "
      "here."},

@@ -25,7 +25,7 @@ struct GatewayPlace {
 };
 
 struct RunningGateway {
-  Fd control;  // a seqpacket connection that speaks control.h
+  Fd control;  // a connection that speaks control.h (control_line.h)
   Fd pidfd;    // polls readable when the gateway has died
 };
 
@@ -35,6 +35,8 @@ class Driver {
   virtual std::string_view name() const = 0;
   // Packets may be handed over by bpf_redirect_peer.
   virtual bool shares_kernel() const = 0;
+  // It serves only seconds after start(): nobody waits for that.
+  virtual bool boots() const = 0;
   // Makes what a gateway needs before it runs: its namespace or machine files, its NICs. Idempotent.
   virtual Result<> prepare(const GatewayPlace& place) = 0;
   // The namespace of our ends of VPC ports.
@@ -47,8 +49,20 @@ class Driver {
   virtual Result<RunningGateway> start(const GatewayPlace& place) = 0;
 };
 
-// `word`: "netns", "vm" or "auto". Refuses what this build has not.
-Result<std::unique_ptr<Driver>> make_driver(const std::string& word, const Names& names, const std::string& program,
-                                            int function_netns);
+// What drivers need of the instance.
+struct Hosting {
+  Names names;
+  std::string program;      // hearth-gateway
+  std::string image;        // folder of the machines' image (tools/gateway-image); need not be there
+  std::string accelerator;  // "kvm", "tcg" or "auto"
+  int function_netns = -1;  // outlives them
+};
+
+std::unique_ptr<Driver> netns_driver(const Hosting& hosting);
+// Kind::unavailable when the image or QEMU is missing.
+Result<std::unique_ptr<Driver>> vm_driver(const Hosting& hosting);
+
+// `word`: "netns", "vm" or "auto", which is a machine where its image is there and KVM boots it.
+Result<std::unique_ptr<Driver>> make_driver(const std::string& word, const Hosting& hosting);
 
 }  // namespace hearth::gateway

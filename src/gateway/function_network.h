@@ -57,10 +57,12 @@ struct AttachmentInfo {
 class FunctionNetwork {
  public:
   struct Options {
-    std::string instance;         // "hearth": prefix of names
-    std::string run_dir;          // "/run/hearth"
-    std::string gateway_program;  // path of hearth-gateway
-    std::string outside_netns;    // "" = the host's own; "none" = no way out; otherwise a name below /run/netns
+    std::string instance;                      // "hearth": prefix of names
+    std::string run_dir;                       // "/run/hearth"
+    std::string gateway_program;               // path of hearth-gateway
+    std::string gateway_image;                 // folder of the image of gateways' machines; need not be there
+    std::string gateway_accelerator = "auto";  // of machines: "kvm", "tcg", or what boots one
+    std::string outside_netns;  // "" = the host's own; "none" = no way out; otherwise a name below /run/netns
     // Gets each line that a gateway says on its standard error, from dispatch(), a bounded number a second.
     std::function<void(std::string_view line)> gateway_said = [](std::string_view) {};
   };

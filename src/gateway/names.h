@@ -31,6 +31,7 @@ class Names {
   Names(std::string instance, std::string run_dir) : instance_(std::move(instance)), run_dir_(std::move(run_dir)) {}
 
   const std::string& instance() const { return instance_; }
+  const std::string& run_dir() const { return run_dir_; }
   std::string netns_dir() const { return run_dir_ + "/netns"; }
   std::string function_netns() const { return netns_dir() + "/" + instance_ + "-fn"; }
   std::string gateway_netns(const GatewayId& id) const { return netns_dir() + "/" + instance_ + "-" + id.str(); }

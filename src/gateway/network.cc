@@ -50,7 +50,14 @@ Result<> Network::start() {
 // ---- gateways ---------------------------------------------------------------------------------------------------
 
 Result<> Network::find_gateways() {
-  for (const auto& [name, number] : programs_->gateways()) TRY(open_gateway(GatewayId(name), number, "auto"));
+  for (const auto& [name, record] : programs_->gateways()) {
+    auto driver = make_driver(record.is_machine ? "vm" : "netns", hosting());
+    // Its functions do without it, the others have theirs.
+    if (driver)
+      TRY(open_gateway(GatewayId(name), record.number, std::move(*driver)));
+    else
+      options_.gateway_said("gateway " + name + " can't be hosted: " + driver.error().describe());
+  }
   for (const auto& [name, record] : programs_->attachments()) {
     SupervisedGateway* gateway = gateway_numbered(record.gateway);
     auto at = data_plane_of(record);
@@ -60,35 +67,44 @@ Result<> Network::find_gateways() {
   return {};
 }
 
-Result<> Network::in_function_network(const std::function<Result<>()>& work) {
-  TRY_ASSIGN(auto inside, kernel::NetnsScope::enter(function_netns_.get()));
-  return work();
+Hosting Network::hosting() const {
+  return {names_, options_.gateway_program, options_.gateway_image, options_.gateway_accelerator,
+          function_netns_.get()};
 }
 
-Result<> Network::open_gateway(const GatewayId& gateway, uint32_t number, const std::string& driver) {
-  TRY_ASSIGN(auto made, make_driver(driver, names_, options_.gateway_program, function_netns_.get()));
-  TRY_ASSIGN(auto supervised, SupervisedGateway::open({gateway, number}, std::move(made), options_.gateway_said));
-  TRY(in_function_network([&] {
-    return kernel::attach_program(kNicIfindex + 2 * number, kernel::Hook::ingress, programs_->gateway_return(),
-                                  "gateway_return");
-  }));
+Result<> Network::put_program(int netns, uint32_t ifindex, int program, const std::string& name) {
+  TRY_ASSIGN(auto inside, kernel::NetnsScope::enter(netns));
+  return kernel::attach_program(ifindex, kernel::Hook::ingress, program, name);
+}
+
+Result<> Network::open_gateway(const GatewayId& gateway, uint32_t number, std::unique_ptr<Driver> driver) {
+  TRY_ASSIGN(auto supervised, SupervisedGateway::open({gateway, number}, std::move(driver), options_.gateway_said));
+  TRY(put_program(function_netns_.get(), nic_ifindex(number), programs_->gateway_return(), "gateway_return"));
+  if (!supervised->driver().shares_kernel()) {
+    TRY_ASSIGN(Fd ports, supervised->port_netns());
+    TRY(put_program(ports.get(), trunk_ifindex(number), programs_->trunk_in(), "trunk_in"));
+  }
+  options_.gateway_said("gateway " + gateway.str() + " is hosted by the driver " +
+                        std::string(supervised->driver().name()));
   gateways_[gateway] = std::move(supervised);
   return {};
 }
 
 Result<> Network::ensure_gateway(const GatewayId& gateway, const std::string& driver) {
   TRY(check_gateway_name(gateway.str()));
-  TRY(make_driver(driver, names_, options_.gateway_program, function_netns_.get()));
   if (gateways_.contains(gateway)) return {};
   const auto known = programs_->gateways().find(gateway.str());
-  if (known != programs_->gateways().end()) return open_gateway(gateway, known->second, driver);
+  const bool is_known = known != programs_->gateways().end();
+  const std::string as_known = is_known && known->second.is_machine ? "vm" : "netns";
+  TRY_ASSIGN(auto made, make_driver(is_known ? as_known : driver, hosting()));
+  if (is_known) return open_gateway(gateway, known->second.number, std::move(made));
   std::set<uint32_t> used;
-  for (const auto& [name, number] : programs_->gateways()) used.insert(number);
+  for (const auto& [name, record] : programs_->gateways()) used.insert(record.number);
   uint32_t number = 0;
   while (used.contains(number)) ++number;
   if (number >= kMaxGateways) return fail(Kind::exhausted, "at most 16 gateways");
-  TRY(programs_->put_gateway(gateway.str(), number));
-  return open_gateway(gateway, number, driver);
+  TRY(programs_->put_gateway(gateway.str(), {.number = number, .is_machine = !made->shares_kernel()}));
+  return open_gateway(gateway, number, std::move(made));
 }
 
 Result<SupervisedGateway*> Network::gateway_of(const GatewayId& gateway) {
@@ -213,9 +229,9 @@ Result<kernel::Netlink> Network::port_netlink(const attachment_record& record) {
   return kernel::Netlink::open_in(netns.get());
 }
 
-// The pair between the gateway and where the attachment leads. The gateway puts its program on our end.
+// The pair between the gateway and where the attachment leads. A gateway of this kernel puts its program on our end.
 Result<> Network::make_port(const attachment_record& record, const kernel::LinkEnd& far) {
-  const uint32_t ifindex = kPortIfindex + kTags * record.gateway + record.tag;
+  const uint32_t ifindex = port_ifindex(record.gateway, record.tag);
   TRY_ASSIGN(auto netlink, port_netlink(record));
   if (!netlink.link(ifindex)) {
     kernel::LinkEnd near{
@@ -226,6 +242,11 @@ Result<> Network::make_port(const attachment_record& record, const kernel::LinkE
     make.veth(near, far);
     TRY(netlink.run(make));
   }
+  SupervisedGateway* gateway = gateway_numbered(record.gateway);
+  if (!gateway->driver().shares_kernel()) {
+    TRY_ASSIGN(Fd ports, gateway->port_netns());
+    TRY(put_program(ports.get(), ifindex, programs_->port_in(), "port_in"));
+  }
   kernel::Batch batch;
   batch.up(ifindex);
   return netlink.run(batch);
@@ -234,7 +255,7 @@ Result<> Network::make_port(const attachment_record& record, const kernel::LinkE
 Result<> Network::remove_port(const attachment_record& record) {
   TRY_ASSIGN(auto netlink, port_netlink(record));
   kernel::Batch batch;
-  batch.remove(kPortIfindex + kTags * record.gateway + record.tag);
+  batch.remove(port_ifindex(record.gateway, record.tag));
   auto removed = netlink.run(batch);
   if (!removed && removed.error().errno_value == ENODEV) return {};
   return removed;

@@ -64,8 +64,9 @@ class Network final : public FunctionNetwork {
   Result<> find_gateways();
   Result<SupervisedGateway*> gateway_of(const GatewayId& gateway);
   SupervisedGateway* gateway_numbered(uint32_t number);
-  Result<> in_function_network(const std::function<Result<>()>& work);
-  Result<> open_gateway(const GatewayId& gateway, uint32_t number, const std::string& driver);
+  Hosting hosting() const;
+  static Result<> put_program(int netns, uint32_t ifindex, int program, const std::string& name);
+  Result<> open_gateway(const GatewayId& gateway, uint32_t number, std::unique_ptr<Driver> driver);
 
   Result<attachment_record> plan_attachment(const GatewayId& gateway, const std::string& attachment, const VpcId& vpc,
                                             const SubnetId& subnet, const std::string& address);

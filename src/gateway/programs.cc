@@ -108,8 +108,9 @@ Result<> Programs::recall() {
   const auto& maps = skeleton_->maps;
   TRY(each_named<attachment_record>(bpf_map__fd(maps.attachment_names),
                                     [this](const std::string& key, const auto& value) { attachments_[key] = value; }));
-  TRY(each_named<uint32_t>(bpf_map__fd(maps.gateway_names),
-                           [this](const std::string& key, uint32_t value) { gateways_[key] = value; }));
+  TRY(each_named<uint32_t>(bpf_map__fd(maps.gateway_names), [this](const std::string& key, uint32_t value) {
+    gateways_[key] = {.number = value & ~kIsMachine, .is_machine = (value & kIsMachine) != 0};
+  }));
   return each_named<uint32_t>(bpf_map__fd(maps.policy_names),
                               [this](const std::string& key, uint32_t value) { policies_[key] = value; });
 }
@@ -210,9 +211,10 @@ Result<> Programs::drop_attachment(const std::string& key) {
   return {};
 }
 
-Result<> Programs::put_gateway(const std::string& key, uint32_t number) {
-  TRY(kernel::map_put(bpf_map__fd(skeleton_->maps.gateway_names), as_name(key), number));
-  gateways_[key] = number;
+Result<> Programs::put_gateway(const std::string& key, GatewayRecord gateway) {
+  const uint32_t value = gateway.number | (gateway.is_machine ? kIsMachine : 0);
+  TRY(kernel::map_put(bpf_map__fd(skeleton_->maps.gateway_names), as_name(key), value));
+  gateways_[key] = gateway;
   return {};
 }
 
@@ -243,6 +245,8 @@ Result<json::object> Programs::counters(uint32_t tag) const {
 
 int Programs::container_out() const { return bpf_program__fd(skeleton_->progs.container_out); }
 int Programs::gateway_return() const { return bpf_program__fd(skeleton_->progs.gateway_return); }
+int Programs::trunk_in() const { return bpf_program__fd(skeleton_->progs.trunk_in); }
+int Programs::port_in() const { return bpf_program__fd(skeleton_->progs.port_in); }
 int Programs::uplink_in() const { return bpf_program__fd(skeleton_->progs.uplink_in); }
 int Programs::uplink_out() const { return bpf_program__fd(skeleton_->progs.uplink_out); }
 

@@ -33,6 +33,12 @@ struct Binding {
 uint64_t pack(const Binding& binding);
 Binding unpack(uint64_t word);
 
+// What the next warden must know of a gateway.
+struct GatewayRecord {
+  uint32_t number = 0;
+  bool is_machine = false;
+};
+
 class Programs {
  public:
   static Result<std::unique_ptr<Programs>> open(const std::string& pins);
@@ -59,8 +65,8 @@ class Programs {
   Result<> put_attachment(const std::string& name, const attachment_record& record);
   Result<> drop_attachment(const std::string& name);
   const std::map<std::string, attachment_record>& attachments() const { return attachments_; }
-  Result<> put_gateway(const std::string& name, uint32_t number);
-  const std::map<std::string, uint32_t>& gateways() const { return gateways_; }
+  Result<> put_gateway(const std::string& name, GatewayRecord gateway);
+  const std::map<std::string, GatewayRecord>& gateways() const { return gateways_; }
 
   Result<> put_uplink_vlan(uint32_t ifindex, uint32_t vlan) const;
   Result<> drop_uplink_vlan(uint32_t ifindex) const;
@@ -68,6 +74,8 @@ class Programs {
 
   int container_out() const;
   int gateway_return() const;
+  int trunk_in() const;
+  int port_in() const;
   int uplink_in() const;
   int uplink_out() const;
 
@@ -79,7 +87,7 @@ class Programs {
   function_network_bpf* skeleton_;
   uint64_t* bindings_ = nullptr;  // of kMaxSlots, shared with the programs
   std::map<std::string, attachment_record> attachments_;
-  std::map<std::string, uint32_t> gateways_;
+  std::map<std::string, GatewayRecord> gateways_;
   std::map<std::string, uint32_t> policies_;
 };
 

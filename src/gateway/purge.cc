@@ -1,5 +1,4 @@
 // FunctionNetwork::purge: everything of the instance goes, with no help from any process of it.
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -10,6 +9,8 @@
 
 #include "gateway/bpf/shared.h"
 #include "gateway/function_network.h"
+#include "gateway/hosting.h"
+#include "gateway/machine_parts.h"
 #include "gateway/names.h"
 #include "gateway/outside.h"
 #include "kernel/bpf.h"
@@ -22,20 +23,14 @@ namespace {
 
 constexpr int kDeathMs = 5000;
 
-// Whoever holds the agent's lock is the agent.
+// Whoever holds the gateway's lock is the gateway: an agent, or the machine that one is in.
 Result<> end_holder(const std::string& lock) {
-  Fd file(open(lock.c_str(), O_RDWR | O_CLOEXEC));
-  if (!file.valid() && errno == ENOENT) return {};
-  if (!file.valid()) return fail_errno("open " + lock);
-  struct flock holder{};
-  holder.l_type = F_WRLCK;
-  holder.l_whence = SEEK_SET;
-  if (fcntl(file.get(), F_GETLK, &holder) != 0) return fail_errno("query " + lock);
-  if (holder.l_type == F_UNLCK) return {};
-  TRY_ASSIGN(Fd pidfd, kernel::open_pidfd(holder.l_pid));
+  TRY_ASSIGN(const auto holder, lock_holder(lock));
+  if (!holder) return {};
+  TRY_ASSIGN(Fd pidfd, kernel::open_pidfd(*holder));
   TRY(kernel::send_signal(pidfd.get(), SIGKILL));
   pollfd ended{pidfd.get(), POLLIN, 0};
-  if (poll(&ended, 1, kDeathMs) != 1) return fail(Kind::timeout, "the gateway agent did not die");
+  if (poll(&ended, 1, kDeathMs) != 1) return fail(Kind::timeout, "the gateway did not die");
   // Ours when the caller started it; otherwise somebody else reaps it.
   [[maybe_unused]] auto reaped = kernel::reap(pidfd.get());
   return {};
@@ -113,6 +108,7 @@ Result<> FunctionNetwork::purge(const Options& options) {
   TRY(check_name("instance", options.instance));
   const Names names(options.instance, options.run_dir);
   TRY(end_gateways(names));
+  for (const char* file : {kAccelerator, kAcceleratorLog}) unlink((names.run_dir() + file).c_str());
   TRY(end_vpc_hosts(names));
   TRY(end_namespaces(names));
   {

@@ -16,7 +16,8 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr int kEndMs = 1000;  // of a process that has let go of its lock
+constexpr uint32_t kGreeting = UINT32_MAX;  // sequence of the hellos that nobody waits for
+constexpr int kEndMs = 1000;                // of a process that has let go of its lock
 
 }  // namespace
 
@@ -27,32 +28,40 @@ Result<std::unique_ptr<SupervisedGateway>> SupervisedGateway::open(GatewayPlace 
   std::unique_ptr<SupervisedGateway> gateway(
       new SupervisedGateway(std::move(place), std::move(driver), std::move(log)));
   TRY(gateway->connect());
-  TRY(gateway->call(ControlRequest{.op = ControlOp::hello, .at = {}}, kReadyMs));
+  if (!gateway->driver().boots()) TRY(gateway->call(ControlRequest{.op = ControlOp::hello, .at = {}}, kReadyMs));
   return gateway;
 }
 
 Result<> SupervisedGateway::connect() {
-  TRY_ASSIGN(auto found, driver_->find(place_));
-  if (found) {
-    running_ = std::move(*found);
-  } else {
+  TRY_ASSIGN(auto running, driver_->find(place_));
+  if (!running) {
     // The last one is not there any more, so it is ending.
     reap(kEndMs);
-    TRY_ASSIGN(running_, driver_->start(place_));
+    TRY_ASSIGN(running, driver_->start(place_));
   }
-  started_ = steady_clock::now();
-  // Sequence 0: nobody waits for these. The first answer shows that it lives.
-  unsent_.push_back({.op = ControlOp::hello, .sequence = 0, .at = {}});
+  control_ = ControlLine(std::move(running->control));
+  pidfd_ = std::move(running->pidfd);
+  started_ = greet_at_ = steady_clock::now();
+  // Sequence 0: nobody waits for these.
   for (const auto& [tag, at] : attachments_)
     unsent_.push_back({.op = ControlOp::set_attachment, .sequence = 0, .tag = tag, .at = at});
   for (const auto& [sequence, waiting] : unanswered_) unsent_.push_back(waiting.request);
-  transmit();
+  greet(started_);
   return {};
+}
+
+// Nothing else is said before there is an answer: a machine that boots, or that lets go of the last connection, may
+// lose what it is told.
+void SupervisedGateway::greet(Time now) {
+  if (!control_.valid() || has_answered_ || now < greet_at_) return;
+  greet_at_ = now + milliseconds(kGreetMs);
+  const auto sent = control_.send(encode(ControlRequest{.op = ControlOp::hello, .sequence = kGreeting, .at = {}}));
+  if (!sent && sent.error().errno_value != EAGAIN) lose_connection();
 }
 
 // One that answered and ran for a while is started again at once; one that dies at birth, ever more slowly.
 void SupervisedGateway::lose_connection() {
-  running_.control.reset();
+  control_.reset();
   unsent_.clear();
   under_way_ = 0;
   const auto now = steady_clock::now();
@@ -64,11 +73,11 @@ void SupervisedGateway::lose_connection() {
 
 // Our child, when it has ended; one of an earlier warden is somebody else's.
 void SupervisedGateway::reap(int wait_ms) {
-  pollfd process{running_.pidfd.get(), POLLIN, 0};
-  if (!running_.pidfd.valid() || poll(&process, 1, wait_ms) != 1) return;
-  [[maybe_unused]] auto reaped = kernel::reap(running_.pidfd.get());
-  running_.pidfd.reset();
-  if (running_.control.valid()) lose_connection();
+  pollfd process{pidfd_.get(), POLLIN, 0};
+  if (!pidfd_.valid() || poll(&process, 1, wait_ms) != 1) return;
+  [[maybe_unused]] auto reaped = kernel::reap(pidfd_.get());
+  pidfd_.reset();
+  if (control_.valid()) lose_connection();
 }
 
 void SupervisedGateway::reconnect() {
@@ -78,11 +87,11 @@ void SupervisedGateway::reconnect() {
 }
 
 void SupervisedGateway::transmit() {
-  while (running_.control.valid() && under_way_ < kWindow && !unsent_.empty()) {
+  while (control_.valid() && has_answered_ && under_way_ < kWindow && !unsent_.empty()) {
     const ControlRequest& next = unsent_.front();
     // One whose time was over before its turn is answered already.
     if (next.sequence == 0 || unanswered_.contains(next.sequence)) {
-      const auto sent = kernel::send_datagram(running_.control.get(), encode(next), {}, MSG_DONTWAIT);
+      const auto sent = control_.send(encode(next));
       // Room comes with the answers to what fills it.
       if (!sent && sent.error().errno_value == EAGAIN) return;
       if (!sent) return lose_connection();
@@ -105,12 +114,12 @@ void SupervisedGateway::remove_attachment(uint32_t tag, Answer answer) {
 void SupervisedGateway::send(ControlRequest request, Answer answer, int timeout_ms) {
   if (unanswered_.size() >= kMaxUnanswered) return answer(fail(Kind::exhausted, "the gateway answers too slowly"));
   request.sequence = ++sequence_;
-  if (request.sequence == 0) request.sequence = ++sequence_;
+  if (request.sequence == kGreeting) request.sequence = sequence_ = 1;
   std::optional<Time> deadline;
   if (timeout_ms > 0) deadline = steady_clock::now() + milliseconds(timeout_ms);
   unanswered_[request.sequence] = {request, std::move(answer), deadline};
   // Without a connection it goes out with all that is unanswered when there is one.
-  if (!running_.control.valid()) return;
+  if (!control_.valid()) return;
   unsent_.push_back(request);
   transmit();
 }
@@ -128,13 +137,13 @@ Result<ControlReply> SupervisedGateway::call(ControlRequest request, int timeout
 }
 
 void SupervisedGateway::receive() {
-  while (running_.control.valid()) {
-    auto datagram = kernel::receive_datagram(running_.control.get(), sizeof(ControlReply), 0, MSG_DONTWAIT);
-    if (!datagram && datagram.error().errno_value == EAGAIN) return;
-    auto reply = datagram ? decode_control_reply(datagram->bytes) : std::unexpected(datagram.error());
+  while (control_.valid()) {
+    auto message = control_.receive(sizeof(ControlReply));
+    if (message && !*message) return;
+    auto reply = message ? decode_control_reply(**message) : std::unexpected(message.error());
     if (!reply) return lose_connection();
     has_answered_ = true;
-    if (under_way_ > 0) --under_way_;
+    if (reply->sequence != kGreeting && under_way_ > 0) --under_way_;
     transmit();
     const auto found = unanswered_.find(reply->sequence);
     if (found == unanswered_.end()) continue;
@@ -158,20 +167,22 @@ void SupervisedGateway::dispatch() {
   log_.read(steady_clock::now());
   receive();
   reap(0);
-  if (!running_.control.valid()) reconnect();
+  if (!control_.valid()) reconnect();
+  greet(steady_clock::now());
   expire(steady_clock::now());
 }
 
 std::vector<int> SupervisedGateway::poll_fds() const {
   std::vector<int> fds = {log_.fd()};
-  if (running_.control.valid()) fds.push_back(running_.control.get());
-  if (running_.pidfd.valid()) fds.push_back(running_.pidfd.get());
+  if (control_.valid()) fds.push_back(control_.fd());
+  if (pidfd_.valid()) fds.push_back(pidfd_.get());
   return fds;
 }
 
 std::optional<SupervisedGateway::Time> SupervisedGateway::next_deadline() const {
   std::optional<Time> next;
-  if (!running_.control.valid()) next = retry_at_;
+  if (!control_.valid()) next = retry_at_;
+  if (control_.valid() && !has_answered_) next = greet_at_;
   for (const auto& [sequence, waiting] : unanswered_) {
     if (waiting.deadline && (!next || *waiting.deadline < *next)) next = waiting.deadline;
   }

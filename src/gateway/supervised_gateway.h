@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "gateway/control.h"
+#include "gateway/control_line.h"
 #include "gateway/driver.h"
 #include "gateway/gateway_log.h"
 
@@ -27,10 +28,12 @@ class SupervisedGateway {
   static constexpr size_t kMaxUnanswered = 65536;
   static constexpr size_t kWindow = 100;
   static constexpr int kReadyMs = 10'000;
+  static constexpr int kGreetMs = 500;  // and again, until there is an answer
   static constexpr int kFirstBackoffMs = 50;
   static constexpr int kMaxBackoffMs = 5000;
 
-  // Prepares, finds or starts it, and waits until it serves. `said` gets what it says on its standard error.
+  // Prepares, finds or starts it, and waits until it serves unless it boots first. `said` gets what it says on its
+  // standard error.
   static Result<std::unique_ptr<SupervisedGateway>> open(GatewayPlace place, std::unique_ptr<Driver> driver,
                                                          GatewayLog::Sink said);
 
@@ -63,13 +66,15 @@ class SupervisedGateway {
   void lose_connection();
   void reap(int wait_ms);
   void transmit();
+  void greet(Time now);
   void receive();
   void expire(Time now);
 
   GatewayPlace place_;
   std::unique_ptr<Driver> driver_;
   GatewayLog log_;
-  RunningGateway running_;                     // the connection alone is gone first when it dies
+  ControlLine control_;  // is gone before the process when that dies
+  Fd pidfd_;
   std::deque<ControlRequest> unsent_;          // on this connection
   size_t under_way_ = 0;                       // sent on this connection and not answered
   bool has_answered_ = false;                  // on this connection
@@ -79,6 +84,7 @@ class SupervisedGateway {
   Time retry_at_{};
   int backoff_ms_ = 0;
   Time started_{};
+  Time greet_at_{};
   uint64_t restarts_ = 0;
 };
 

@@ -61,6 +61,7 @@ class FakeDriver final : public Driver {
   explicit FakeDriver(Gateways& gateways) : gateways_(&gateways) {}
   std::string_view name() const override { return "fake"; }
   bool shares_kernel() const override { return true; }
+  bool boots() const override { return false; }
   Result<> prepare(const GatewayPlace&) override { return {}; }
   Result<Fd> port_netns(const GatewayPlace&) override { return fail(Kind::unavailable, "none"); }
   std::string log_path(const GatewayPlace&) override { return gateways_->log; }
@@ -82,9 +83,7 @@ class SupervisedGatewayTest : public testing::Test {
         SupervisedGateway::open({GatewayId("gw"), 0}, std::make_unique<FakeDriver>(gateways_), [](std::string_view) {});
     ASSERT_TRUE(opened) << opened.error().describe();
     gateway_ = std::move(*opened);
-    EXPECT_EQ(gateways_.read().size(), 2u);  // greetings: of the connection and of open()
-    ASSERT_TRUE(gateways_.answer(0));
-    gateway_->dispatch();
+    ASSERT_FALSE(gateways_.read().empty());  // greetings
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
 

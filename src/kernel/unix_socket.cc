@@ -51,10 +51,10 @@ Result<std::pair<Fd, Fd>> seqpacket_pair() {
   return std::pair(Fd(ends[0]), Fd(ends[1]));
 }
 
-Result<Fd> listen_seqpacket(const std::string& path, uid_t owner, mode_t mode) {
+Result<Fd> listen_unix(const std::string& path, int type, uid_t owner, mode_t mode) {
   const std::string beside = path + "~";
   TRY_ASSIGN(sockaddr_un address, unix_address(beside));
-  Fd listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Fd listener(socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener.valid()) return fail_errno("socket");
   if (unlink(beside.c_str()) != 0 && errno != ENOENT) return fail_errno("unlink " + beside);
   // Made closed to everyone: nobody may connect between bind and chown.
@@ -78,6 +78,10 @@ Result<Fd> connect_seqpacket(const std::string& path) {
     return fail_errno("connect to " + path);
   }
   return connection;
+}
+
+Result<Fd> listen_seqpacket(const std::string& path, uid_t owner, mode_t mode) {
+  return listen_unix(path, SOCK_SEQPACKET, owner, mode);
 }
 
 Result<Fd> accept_connection(int listener) {

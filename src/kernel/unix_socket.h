@@ -29,6 +29,7 @@ struct Datagram {
 Result<std::pair<Fd, Fd>> seqpacket_pair();
 
 // A listening socket at `path`, which is replaced once it can be connected to: its owner and mode are set before.
+Result<Fd> listen_unix(const std::string& path, int type, uid_t owner, mode_t mode);
 Result<Fd> listen_seqpacket(const std::string& path, uid_t owner, mode_t mode);
 // Connects at once or not at all (errno EAGAIN: the backlog is full); the socket does not block.
 Result<Fd> connect_seqpacket(const std::string& path);

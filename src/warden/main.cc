@@ -41,6 +41,8 @@ gateway::FunctionNetwork::Options network_options(const Config& config, const st
   return {.instance = config.instance,
           .run_dir = config.run_dir,
           .gateway_program = home + "/bin/hearth-gateway",
+          .gateway_image = home + "/gateway-image",
+          .gateway_accelerator = config.gateway_accelerator,
           .outside_netns = outside,
           .gateway_said = [](std::string_view line) { log::info("{}", line); }};
 }

@@ -1,6 +1,7 @@
 // What must not pass.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -157,8 +158,17 @@ TEST_F(Isolation, ExpiredTtlIsToldAndDropped) {
   EXPECT_EQ(red.server->datagrams(), 0);
 }
 
+TEST_F(Isolation, AMachineWithoutItsImageIsRefused) {
+  close();
+  options_.gateway_image = "/nowhere";
+  open();
+  const auto refused = net().ensure_gateway(GatewayId("gw-x"), "vm");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, Kind::unavailable);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("no image of a machine in /nowhere"));
+}
+
 TEST_F(Isolation, OtherDriversAndBadNamesAreRefused) {
-  EXPECT_EQ(net().ensure_gateway(GatewayId("gw-x"), "vm").error().kind, Kind::unavailable);
   EXPECT_EQ(net().ensure_gateway(GatewayId("gw-x"), "docker").error().kind, Kind::invalid);
   EXPECT_EQ(net().ensure_gateway(GatewayId("../x"), "auto").error().kind, Kind::invalid);
   EXPECT_EQ(net().ensure_vpc(VpcId("a/b")).error().kind, Kind::invalid);

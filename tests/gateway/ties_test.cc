@@ -216,7 +216,8 @@ TEST_F(Ties, OutsideGoesByTheHostsRouteAndNeverToTheHost) {
   ASSERT_TRUE(kernel::write_sysctl("net/ipv4/ip_forward", "0"));
   ASSERT_TRUE(kernel::write_sysctl(kIpv6OfNew, "0"));
   open();
-  ASSERT_TRUE(net().ensure_gateway(gateway_, "auto"));
+  ASSERT_TRUE(net().ensure_gateway(gateway_, driver()));
+  wait_until_it_serves();
   ensure_outside();
   EXPECT_EQ(*kernel::read_sysctl(kIpv6OfNew), "0");
   EXPECT_EQ(*kernel::read_sysctl("net/ipv6/conf/gwt-out/disable_ipv6"), "1");

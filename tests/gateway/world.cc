@@ -223,8 +223,21 @@ void World::SetUp() {
   auto purged = FunctionNetwork::purge(options_);
   ASSERT_TRUE(purged) << purged.error().describe();
   open();
-  auto ensured = net().ensure_gateway(gateway_, "auto");
+  auto ensured = net().ensure_gateway(gateway_, driver());
   ASSERT_TRUE(ensured) << ensured.error().describe();
+  wait_until_it_serves();
+}
+
+// A machine boots first.
+void World::wait_until_it_serves() {
+  bool serves = false;
+  for (int tried = 0; tried < 60 && !serves; ++tried) serves = stats({}).has_value();
+  ASSERT_TRUE(serves);
+}
+
+std::string World::driver() {
+  const char* word = getenv("HEARTH_TEST_DRIVER");
+  return word == nullptr ? "netns" : word;
 }
 
 void World::TearDown() {
@@ -294,18 +307,21 @@ void World::pump(int ms) {
   }
 }
 
-int64_t World::counter(const std::string& attachment, const std::string& name) {
+Result<json::object> World::stats(const std::vector<std::string>& attachments) {
   std::optional<Result<json::object>> told;
+  net().stats(gateway_, attachments, [&told](Result<json::object> stats) { told = std::move(stats); });
+  for (int i = 0; i < 300 && !told; ++i) pump(10);
+  if (!told) return fail(Kind::timeout, "no answer");
+  return *std::move(told);
+}
+
+int64_t World::counter(const std::string& attachment, const std::string& name) {
   std::vector<std::string> named;
   if (!attachment.empty()) named.push_back(attachment);
-  net().stats(gateway_, named, [&told](Result<json::object> stats) { told = std::move(stats); });
-  for (int i = 0; i < 300 && !told; ++i) pump(10);
-  if (!told) ADD_FAILURE() << "no answer";
+  const auto told = stats(named);
+  EXPECT_TRUE(told) << told.error().describe();
   if (!told) return -1;
-  const auto& stats = *told;
-  EXPECT_TRUE(stats) << stats.error().describe();
-  if (!stats) return -1;
-  const json::value& of = attachment.empty() ? stats->at("gateway") : stats->at("attachments").at(attachment);
+  const json::value& of = attachment.empty() ? told->at("gateway") : told->at("attachments").at(attachment);
   return of.at(name).to_number<int64_t>();
 }
 
@@ -323,6 +339,11 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   if (geteuid() != 0) {
     std::puts("needs root");
+    return 77;
+  }
+  const char* driver = getenv("HEARTH_TEST_DRIVER");
+  if (driver != nullptr && std::string_view(driver) == "vm" && access(HEARTH_GATEWAY_IMAGE "/initramfs", R_OK) != 0) {
+    std::puts("needs the image of gateways' machines: ninja hearth_gateway_image");
     return 77;
   }
   // One at a time: the names on the machine are the same for all, so that one that crashed is cleaned up by the next.

@@ -60,6 +60,7 @@ class World : public testing::Test {
   void TearDown() override;
 
   void open();  // (again)
+  void wait_until_it_serves();
   void close() { network_.reset(); }
   FunctionNetwork& net() { return *network_; }
   // A VPC with a subnet, a host that serves and an attachment; `name` is also its marker.
@@ -76,6 +77,7 @@ class World : public testing::Test {
   Slot make_slot();
   void pump(int ms);                // the warden's loop for a while
   AttachmentInfo ensure_outside();  // and waits until its path is proven
+  Result<json::object> stats(const std::vector<std::string>& attachments);
   int64_t counter(const std::string& attachment, const std::string& name);
   pid_t agent_pid() const;
   static std::string host_netns(const std::string& host) { return "/run/netns/" + host; }
@@ -83,8 +85,12 @@ class World : public testing::Test {
   FunctionNetwork::Options options_{.instance = "gwt",
                                     .run_dir = "/tmp/hearth-gwt",
                                     .gateway_program = HEARTH_GATEWAY_PROGRAM,
+                                    .gateway_image = HEARTH_GATEWAY_IMAGE,
+                                    .gateway_accelerator = "tcg",
                                     .outside_netns = "none",
                                     .gateway_said = [this](std::string_view line) { said_.emplace_back(line); }};
+  // "netns", or what HEARTH_TEST_DRIVER says: every test holds for every driver.
+  static std::string driver();
   std::vector<std::string> said_;  // by gateways
   GatewayId gateway_{"gw-main"};
   std::unique_ptr<FunctionNetwork> network_;

@@ -80,7 +80,6 @@ REFUSED = [
     *each({"op": "ensure_gateway", "driver": "netns"}, "gateway", BAD_NAMES, "request.gateway is"),
     *each({"op": "ensure_gateway", "driver": "netns"}, "gateway", ["fn", "vpc-v1", "vpc-new"], "gateway:"),
     *each({"op": "ensure_gateway", "gateway": "gw"}, "driver", ["", "docker", "../vm"], "driver must be one of"),
-    ({"op": "ensure_gateway", "gateway": "gw", "driver": "vm"}, "unavailable", "gateway.driver = vm"),
     ({"op": "ensure_outside", "gateway": "gw9"}, "not_found", "no gateway gw9"),
     ({"op": "gateway_stats", "gateway": "gw9"}, "not_found", "no gateway gw9"),
     *each(ATTACH, "attachment", BAD_NAMES, "request.attachment is"),

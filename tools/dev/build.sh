@@ -15,4 +15,6 @@ configure() { # configure DIR [cmake options…]
 dev_build() {
   configure "$HEARTH_BUILD"
   ninja -C "$HEARTH_BUILD" --quiet "$@"
+  # Of a whole build, where `./dev setup` has brought the machines' kernel.
+  [ $# -gt 0 ] || [ ! -f "$HEARTH_BUILD/gateway-image/modules/order" ] || ninja -C "$HEARTH_BUILD" --quiet hearth_gateway_image
 }

@@ -32,6 +32,13 @@ setup_python() {
   echo "$wanted" > "$HEARTH_BUILD/python.stamp"
 }
 
+# The kernel of gateways' machines, unpacked; without it gateways are hosted in namespaces.
+setup_gateway_image() {
+  [ -f "$HEARTH_BUILD/gateway-image/version" ] && return
+  say "unpacking Debian's cloud kernel for gateways' machines"
+  tools/gateway-image kernel "$HEARTH_BUILD/gateway-image"
+}
+
 setup_user() {
   id -u hearth >/dev/null 2>&1 || as_root useradd --system --no-create-home --shell /usr/sbin/nologin hearth
 }
@@ -39,5 +46,6 @@ setup_user() {
 dev_setup() {
   setup_packages
   setup_python
+  setup_gateway_image
   setup_user
 }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <optional>
 #include <string>
 #include <thread>
@@ -30,6 +31,17 @@ constexpr size_t kMaxOrder = 4096;
 Result<> mount_one(const char* type, const char* path) {
   if (mkdir(path, 0755) != 0 && errno != EEXIST) return fail_errno(std::string("mkdir ") + path);
   if (mount(type, path, type, MS_NOSUID | MS_NOEXEC, nullptr) != 0) return fail_errno(std::string("mount ") + path);
+  return {};
+}
+
+// The kernel found none for PID 1: /dev was empty.
+Result<> open_console() {
+  Fd console(open("/dev/console", O_RDWR | O_NOCTTY));
+  if (!console.valid()) return fail_errno("open /dev/console");
+  for (int fd : {0, 1, 2}) {
+    if (dup2(console.get(), fd) < 0) return fail_errno("dup2");
+  }
+  if (console.get() <= 2) (void)console.release();
   return {};
 }
 
@@ -105,8 +117,16 @@ Result<uint32_t> set_up_nic(kernel::Netlink& netlink, const char* what, const ke
 
 }  // namespace
 
+Result<> say_that_it_works() {
+  TRY(mount_one("devtmpfs", "/dev"));
+  TRY(open_console());
+  std::puts(kMachineWorks);
+  return {};
+}
+
 Result<Machine> set_up_machine() {
   TRY(mount_one("devtmpfs", "/dev"));
+  TRY(open_console());
   TRY(mount_one("proc", "/proc"));
   TRY(mount_one("sysfs", "/sys"));
   TRY(mount_one("bpf", "/sys/fs/bpf"));

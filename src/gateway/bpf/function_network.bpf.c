@@ -2,6 +2,8 @@
 //
 //   container_out    ingress of each slot's host end     checks, policy, tag, to the gateway's NIC 0
 //   gateway_return   ingress of the end of NIC 0         tag against the binding, to the slot
+//   trunk_in         ingress of a machine's NIC 1    from the machine: the tag off, to the VPC port
+//   port_in          ingress of a machine's VPC port from the VPC: the tag on, to the machine
 //   uplink_in/out    ends of a VPC's tie to a bridge of the host: the VLAN tag there
 //
 // Nothing is ever passed up: this namespace has no address, and every verdict is a redirect or a drop.
@@ -202,7 +204,7 @@ int container_out(struct __sk_buff* skb) {
   if (policy_in(binding) && !check_policy(policy_in(binding), ip, end)) DROP(tag, dropped_policy);
 
   if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag)) DROP(tag, dropped_vlan);
-  __u32 nic = kNicIfindex + 2 * gateway_in(binding);
+  __u32 nic = nic_ifindex(gateway_in(binding));
   return binding >> kPeerShift & 1 ? bpf_redirect_peer(nic, 0) : bpf_redirect(nic, 0);
 }
 
@@ -224,6 +226,23 @@ int gateway_return(struct __sk_buff* skb) {
     DROP(tag_in(binding), dropped_return_tag);
   if (bpf_skb_vlan_pop(skb)) DROP(tag, dropped_vlan);
   return bpf_redirect_peer(kSlotIfindex + place, 0);
+}
+
+SEC("tc")
+int trunk_in(struct __sk_buff* skb) {
+  __u32 tag = tag_of(skb);
+  if (unlikely(!skb->vlan_present || !tag || tag > kMaxTag)) DROP(0, dropped_vlan);
+  if (bpf_skb_vlan_pop(skb)) DROP(tag, dropped_vlan);
+  return bpf_redirect_peer(port_ifindex((skb->ifindex - kNicIfindex) / 2, tag), 0);
+}
+
+SEC("tc")
+int port_in(struct __sk_buff* skb) {
+  __u32 port = skb->ifindex - kPortIfindex;
+  __u32 tag = port % kTags;
+  if (unlikely(skb->vlan_present)) DROP(tag, dropped_vlan);
+  if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag)) DROP(tag, dropped_vlan);
+  return bpf_redirect(trunk_ifindex(port / kTags), 0);
 }
 
 SEC("tc")

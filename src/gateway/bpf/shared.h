@@ -4,6 +4,7 @@
 // says host. Every struct has explicit padding and an asserted size. Numbers that name a device:
 //   slot            kSlotIfindex + place         place = address - kSlotBase
 //   gateway g       kNicIfindex + 2g             the function network's end of its NIC 0
+//                   kNicIfindex + 2g + 1         of a machine: our end of its NIC 1, the trunk
 //   attachment      kPortIfindex + 4096 g + tag  our end of its VPC port, in the gateway's namespace where it has one
 // so that no program needs a map to get from one to the other.
 #ifndef HEARTH_GATEWAY_BPF_SHARED_H_
@@ -31,6 +32,11 @@ enum {
   kMaxPolicyRules = 1000,
   kPolicyVerdicts = 65536,  // cached verdicts of policies
 };
+
+// (static: C and C++ include this)
+static inline __u32 nic_ifindex(__u32 gateway) { return kNicIfindex + 2 * gateway; }
+static inline __u32 trunk_ifindex(__u32 gateway) { return nic_ifindex(gateway) + 1; }
+static inline __u32 port_ifindex(__u32 gateway, __u32 tag) { return kPortIfindex + kTags * gateway + tag; }
 
 // ---- function network -----------------------------------------------------------------------------------------
 
@@ -93,6 +99,8 @@ struct attachment_record {  // key: name of the attachment; what a restarted war
   struct name subnet;
 };
 HEARTH_ASSERT_SIZE(attachment_record, 20 + 2 * kNameSize);
+
+enum { kIsMachine = 256 };  // beside the number, in what is remembered of a gateway
 
 // ---- gateway --------------------------------------------------------------------------------------------------
 
