@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "gateway/function_network.h"
+#include "warden/protocol.h"
 
 namespace hearth::warden {
 
