@@ -194,10 +194,14 @@ class BenchWorld {
   explicit BenchWorld(const std::string& program) {
     // One at a time; the names on the machine are the same for all.
     if (flock(turn_.get(), LOCK_EX) != 0) die(fail_errno("lock").error());
-    options_ = {.instance = "gwb", .run_dir = "/run/gwb", .gateway_program = program, .outside_netns = "none"};
+    options_ = {.instance = "gwb",
+                .run_dir = "/run/gwb",
+                .gateway_program = program,
+                .gateway_image = {},
+                .outside_netns = "none"};
     must(gateway::FunctionNetwork::purge(options_));
     network_ = must(gateway::FunctionNetwork::open(options_));
-    must(network_->ensure_gateway(GatewayId("gw-bench"), "auto"));
+    must(network_->ensure_gateway(GatewayId("gw-bench"), "netns"));
     must(network_->ensure_vpc(VpcId("vpc-bench")));
     must(network_->ensure_subnet(VpcId("vpc-bench"), SubnetId("subnet-bench"), "10.0.0.0/24"));
     must(network_->add_vpc_host(VpcId("vpc-bench"), SubnetId("subnet-bench"), "gwb-host", "10.0.0.10"));
@@ -212,6 +216,13 @@ class BenchWorld {
     must(gateway::FunctionNetwork::purge(options_));
   }
   gateway::FunctionNetwork& net() { return *network_; }
+  json::object counters() {
+    std::optional<Result<json::object>> told;
+    network_->stats(GatewayId("gw-bench"), {"subnet-bench"}, [&told](auto stats) { told = std::move(stats); });
+    for (int i = 0; i < 500 && !told; ++i) pump(10);
+    if (!told) die(Error{Kind::timeout, "the gateway does not tell its counters"});
+    return must(*std::move(told));
+  }
   std::string bridge_netns() const { return options_.run_dir + "/netns/gwb-vpc-vpc-bench"; }
   void pump(int ms) {
     std::vector<pollfd> polled;
@@ -238,8 +249,7 @@ int world(const std::string& program) {
     if (poll(&input, 1, 100) == 1) break;
     made.pump(0);
   }
-  auto counters = must(made.net().stats(GatewayId("gw-bench")));
-  std::puts(json::serialize(counters).c_str());
+  std::puts(json::serialize(made.counters()).c_str());
   return 0;
 }
 

@@ -50,6 +50,9 @@ struct NoQueue final : store::Queue {
   }
   asio::awaitable<Result<>> acknowledge(int64_t) override { return none<void>(); }
   asio::awaitable<Result<>> retry_later(int64_t, std::chrono::milliseconds) override { return none<void>(); }
+  asio::awaitable<Result<std::vector<std::string>>> names(std::string) override {
+    co_return std::vector<std::string>();
+  }
   asio::awaitable<Result<>> clear(std::string) override { return none<void>(); }
 };
 
@@ -112,11 +115,11 @@ struct World {
   std::string dir;
   size_t count;
   asio::thread_pool blocking{1};
-  SystemClock clock;
-  Config config;
-  OneFunction functions;
-  NoQueue queue;
-  NoRegistry registry;
+  SystemClock clock = {};
+  Config config = {};
+  OneFunction functions = {};
+  NoQueue queue = {};
+  NoRegistry registry = {};
   FakeWarden warden{loop.get_executor()};
 };
 
