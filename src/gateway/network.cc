@@ -448,7 +448,9 @@ void Network::stats(const GatewayId& gateway, const std::vector<std::string>& at
         (tag == 0 ? all->of_gateway : all->of_attachments[name].emplace_object()) = *std::move(counters);
       if (--all->left > 0) return;
       if (!all->outcome) return all->done(std::unexpected(all->outcome.error()));
-      all->done(json::object{{"attachments", std::move(all->of_attachments)}, {"gateway", std::move(all->of_gateway)}});
+      all->done(json::object{{"attachments", std::move(all->of_attachments)},
+                             {"gateway", std::move(all->of_gateway)},
+                             {"driver", supervised->driver().name()}});
     };
     supervised->send(request, take, kStatsMs);
   };

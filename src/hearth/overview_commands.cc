@@ -81,10 +81,10 @@ Result<int> list_gateways(Context& context) {
   TRY_ASSIGN(json::value answer, context.admin("GET", "gateways"));
   TRY_ASSIGN(json::array interfaces, list_in(answer, "interfaces"));
   print(context, interfaces, [&] {
-    Table table({"ADDRESS", "SUBNET", "VPC", "ACCOUNT", "MAC"});
+    Table table({"ADDRESS", "SUBNET", "VPC", "ACCOUNT", "MAC", "DRIVER"});
     for (const auto& item : interfaces) {
-      table.add(
-          {cell(item, "address"), cell(item, "subnet"), cell(item, "vpc"), cell(item, "account"), cell(item, "mac")});
+      table.add({cell(item, "address"), cell(item, "subnet"), cell(item, "vpc"), cell(item, "account"),
+                 cell(item, "mac"), cell(item, "driver")});
     }
     return table.text();
   });

@@ -223,7 +223,8 @@ struct GatewayStats {
   std::vector<std::string> attachments;  // the reply leaves out what is not there
 };
 struct GatewayStatsReply {
-  json::object counters;  // {"attachments":{NAME:{counter:number}},"gateway":{counter:number}}
+  // {"attachments":{NAME:{counter:number}},"gateway":{counter:number},"driver":"netns"|"vm (kvm)"|"vm (tcg)"}
+  json::object counters;
 };
 
 struct Done {};  // the reply of an op that has nothing to say

@@ -125,6 +125,7 @@ boost::asio::awaitable<Outcome> OverviewRoutes::invocations(Request request) {
 boost::asio::awaitable<Outcome> OverviewRoutes::gateways(Request request) {
   CO_TRY(request.only_query({}));
   CO_TRY_ASSIGN(json::object counters, co_await needs_.gateway_counters());
+  const json::value* driver = counters.if_contains("driver");
   json::array interfaces;
   for (const auto& account : needs_.accounts.list()) {
     for (const auto& interface : needs_.networks.interfaces(account)) {
@@ -132,7 +133,8 @@ boost::asio::awaitable<Outcome> OverviewRoutes::gateways(Request request) {
                                         {"vpc", interface.vpc.str()},
                                         {"subnet", interface.subnet.str()},
                                         {"address", interface.address},
-                                        {"mac", interface.mac}});
+                                        {"mac", interface.mac},
+                                        {"driver", driver == nullptr ? json::value("") : *driver}});
     }
   }
   co_return json::object{{"interfaces", std::move(interfaces)}, {"counters", std::move(counters)}};
