@@ -92,8 +92,6 @@ Ec2Result<Page> read_page(const Param& params, bool has_ids) {
   return page;
 }
 
-std::string page_token(std::string_view last_id) {
-  return fmt::format("{}{}", kTokenPrefix, base64_encode(last_id));
-}
+std::string page_token(std::string_view last_id) { return fmt::format("{}{}", kTokenPrefix, base64_encode(last_id)); }
 
 }  // namespace hearth::api::ec2

@@ -100,9 +100,9 @@ Ec2Result<std::string> zone_of(const Request& request) {
 // What can't be had here may be turned off, which it is.
 Ec2Result<> refuse_unsupported(const Param& params) {
   bool any = params["MapPublicIpOnLaunch"].given();
-  for (auto name : {"AssignIpv6AddressOnCreation", "MapCustomerOwnedIpOnLaunch", "EnableDns64",
-                    "EnableResourceNameDnsARecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch",
-                    "DisableLniAtDeviceIndex"}) {
+  for (auto name :
+       {"AssignIpv6AddressOnCreation", "MapCustomerOwnedIpOnLaunch", "EnableDns64",
+        "EnableResourceNameDnsARecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch", "DisableLniAtDeviceIndex"}) {
     any = any || params[name].given();
     TRY_ASSIGN(bool on, params[name]["Value"].flag(name, false));
     if (on) return refuse(Kind::invalid, "UnsupportedOperation", fmt::format("{} is not supported here", name));
