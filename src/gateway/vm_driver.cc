@@ -110,7 +110,8 @@ Result<RunningGateway> VmDriver::start(const GatewayPlace& place) {
   TRY_ASSIGN(Fd trunk, nic1(place, netns.get()));
   const std::string socket = names_.gateway_socket(place.id);
   TRY_ASSIGN(Fd listener, kernel::listen_unix(socket, SOCK_STREAM, geteuid(), 0600));
-  MachineWords words{.image = image_, .accelerator = accelerator_, .lock = names_.gateway_lock(place.id)};
+  MachineWords words{
+      .image = image_, .accelerator = accelerator_, .lock = names_.gateway_lock(place.id), .devices = {}};
   words.devices = {"-chardev", "socket,id=control,server=on,wait=off,fd=" + std::to_string(kControlFile),
                    "-netdev",  "tap,id=nic0,fd=" + std::to_string(kNic0File),
                    "-device",  nic_device("nic0", kNic0Mac),

@@ -102,5 +102,6 @@ def test_a_machine_that_is_killed_is_made_again_and_found_by_the_next_warden(own
     after = machine(own)
     own.kill(own.warden)
     own.start_warden()
+    wait_until(lambda: own.hearth("gateway", "list", check=False).returncode == 0, seconds=60, what="another warden")
     wait_until(lambda: answer(own, function) != "no way", seconds=60, what="the way under another warden")
     assert machine(own) == after
