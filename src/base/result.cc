@@ -54,12 +54,16 @@ Kind kind_named(std::string_view name) {
   return Kind::internal;
 }
 
+std::string Error::with_reason() const {
+  return errno_value == 0 ? message : message + ": " + std::generic_category().message(errno_value);
+}
+
 std::string Error::describe() const {
-  std::string text = message;
-  if (errno_value != 0) text += ": " + std::generic_category().message(errno_value);
+  // One that another process told has no place here.
+  if (where.line() == 0) return with_reason();
   std::string_view file = where.file_name();
   if (auto slash = file.rfind("src/"); slash != std::string_view::npos) file.remove_prefix(slash + 4);
-  return fmt::format("{} ({}:{})", text, file, where.line());
+  return fmt::format("{} ({}:{})", with_reason(), file, where.line());
 }
 
 Failure fail_errno(std::string what, int errno_value, std::source_location where) {

@@ -36,6 +36,8 @@ struct Error {
   int errno_value = 0;  // 0: none
   std::source_location where = std::source_location::current();
 
+  // "message: strerror".
+  std::string with_reason() const;
   // "message: strerror (file:line)", for logs.
   std::string describe() const;
 };

@@ -33,6 +33,11 @@ TEST(Result, ErrnoChoosesTheKind) {
             std::string::npos);
 }
 
+TEST(Result, AnErrorFromElsewhereHasNoPlaceHere) {
+  EXPECT_EQ((Error{Kind::internal, "make veth s1", 0, {}}).describe(), "make veth s1");
+  EXPECT_EQ(fail_errno("make veth s1", EOPNOTSUPP).error().with_reason(), "make veth s1: Operation not supported");
+}
+
 TEST(Result, KindNamesGoRoundTrip) {
   for (auto kind : {Kind::invalid, Kind::conflict, Kind::internal}) EXPECT_EQ(kind_named(to_string(kind)), kind);
   EXPECT_EQ(kind_named("no such word"), Kind::internal);

@@ -530,7 +530,7 @@ std::string encode(const ReplyFrame& frame) {
     object["ok"] = std::move(body);
   } else {
     body["kind"] = view(to_string(frame.reply.error().kind));
-    body["message"] = view(cut_text(frame.reply.error().message));
+    body["message"] = view(cut_text(frame.reply.error().with_reason()));
     object["error"] = std::move(body);
   }
   return json::serialize(object);

@@ -144,6 +144,12 @@ TEST(Protocol, ErrorReplyKeepsKindAndMessage) {
   EXPECT_EQ(frame.reply.error().message, "container is not warm");
 }
 
+TEST(Protocol, ErrorReplySaysTheKernelsReason) {
+  auto decoded = decode_server_frame(encode(ReplyFrame{4, fail_errno("make veth s1", EOPNOTSUPP)}));
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(std::get<ReplyFrame>(*decoded).reply.error().message, "make veth s1: Operation not supported");
+}
+
 TEST(Protocol, LongErrorMessageIsCut) {
   auto decoded = decode_server_frame(encode(ReplyFrame{4, fail(Kind::internal, std::string(kMaxErrorText + 1, 'x'))}));
   ASSERT_TRUE(decoded.has_value());
