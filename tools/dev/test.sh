@@ -76,6 +76,11 @@ dev_test() {
         run_area "functional, sanitized" python_tests "$HEARTH_BUILD-asan" tests/functional ;;
       tsan) run_area "thread sanitizer" tsan_tests ;;
       lint) run_area lint dev_lint ;;
+      # Not among the ones that always run: some ten minutes, emulated. The burst is timed, which emulation is too slow for.
+      stock) run_area "a stock kernel with cgroup v2" as_root tools/stock/run "$HEARTH_BUILD" tests/recovery tests/security \
+          tests/functional/test_{functions,invoke,handler_errors,events,ec2,vpc_attach,custom_runtime}.py \
+          --deselect tests/functional/test_invoke.py::test_a_burst_of_50_cold_starts \
+          --deselect tests/functional/test_custom_runtime.py::test_awss_own_runtime_client ;;
       *) echo "dev: no test area '$area'" >&2; return 2 ;;
     esac
   done
