@@ -36,7 +36,8 @@ setup_python() {
 setup_gateway_image() {
   [ -f "$HEARTH_BUILD/gateway-image/version" ] && return
   say "unpacking Debian's cloud kernel for gateways' machines"
-  tools/gateway-image kernel "$HEARTH_BUILD/gateway-image"
+  tools/gateway-image kernel "$HEARTH_BUILD/gateway-image" ||
+    say "no kernel for gateways' machines: they are hosted in namespaces, and tests of machines are skipped"
 }
 
 setup_user() {
