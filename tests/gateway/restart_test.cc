@@ -1,7 +1,7 @@
 // What survives a kill, and what is left after purge.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -72,11 +72,8 @@ TEST_F(Restart, WhatAGatewaySaysReachesTheLogAlsoPastTheWardensEnd) {
   ASSERT_EQ(greeting(second.netns.get(), "10.0.0.10"), "red 10.0.0.4");
   // Nobody reads, and there is no room any more.
   const Fd full(::open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  int bytes = 0;
-  for (int i = 0; i < 500 && bytes == 0; ++i) {
-    ASSERT_EQ(ioctl(full.get(), FIONREAD, &bytes), 0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  pollfd said{full.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&said, 1, 5000), 1);
   const std::string line(512, 'x');
   while (write(full.get(), (line + "\n").data(), line.size() + 1) > 0) {
   }
