@@ -26,7 +26,8 @@ using std::chrono::steady_clock;
 constexpr const char* kQemu = "/usr/bin/qemu-system-x86_64";
 constexpr const char* kRunAs = "nobody";
 constexpr int kMemoryMib = 128;
-constexpr int kProbeSeconds = 5;
+constexpr int kProbeMs = 5000;
+constexpr int kEndMs = 5000;
 
 // Emulated machines have no other clock to compare their TSC with, and it is the host's. 0: not known.
 uint64_t tsc_khz() {
@@ -65,10 +66,13 @@ Result<bool> boots_under_kvm(const std::string& image, const std::string& said) 
            .files = {},
            .log = said}));
   pollfd ended{pidfd.get(), POLLIN, 0};
-  const int polled = poll(&ended, 1, kProbeSeconds * 1000);
+  int polled = poll(&ended, 1, kProbeMs);
+  if (polled == 0) {
+    TRY(kernel::send_signal(pidfd.get(), SIGKILL));
+    polled = poll(&ended, 1, kEndMs);
+  }
   if (polled < 0) return fail_errno("poll");
-  if (polled == 0) TRY(kernel::send_signal(pidfd.get(), SIGKILL));
-  poll(&ended, 1, -1);
+  if (polled == 0) return fail(Kind::timeout, "the machine that tries KVM does not end");
   TRY(kernel::reap(pidfd.get()));
   TRY_ASSIGN(const std::string console, kernel::read_file(AT_FDCWD, said, 64 * 1024));
   return console.find(kMachineWorks) != std::string::npos;

@@ -9,10 +9,11 @@ using namespace std::chrono_literals;
 
 constexpr size_t kCpus = 2;
 constexpr size_t kFull = Crowd::kBusyEachCpu * kCpus;
+constexpr Crowd::Policy kPolicy;
 const MonotonicTime kStart = MonotonicTime{} + 1h;
 
 TEST(Crowd, WaitsForQuickHandlersWhereManyRun) {
-  Crowd crowd;
+  Crowd crowd(kPolicy);
   EXPECT_FALSE(crowd.is_worth_waiting(kFull, kCpus, kStart)) << "nothing is known yet";
   crowd.ran(100us, kStart);
   EXPECT_TRUE(crowd.is_worth_waiting(kFull, kCpus, kStart));
@@ -20,13 +21,13 @@ TEST(Crowd, WaitsForQuickHandlersWhereManyRun) {
 }
 
 TEST(Crowd, DoesNotWaitForSlowHandlers) {
-  Crowd crowd;
-  crowd.ran(Crowd::kQuick + 1us, kStart);
+  Crowd crowd(kPolicy);
+  crowd.ran(kPolicy.quick + 1us, kStart);
   EXPECT_FALSE(crowd.is_worth_waiting(kFull, kCpus, kStart));
 }
 
 TEST(Crowd, ForgetsThatAHandlerWasQuick) {
-  Crowd crowd;
+  Crowd crowd(kPolicy);
   crowd.ran(100us, kStart);
   int calls = 0;
   for (; calls < 1000 && crowd.is_worth_waiting(kFull, kCpus, kStart); ++calls) crowd.ran(50ms, kStart);
@@ -35,21 +36,21 @@ TEST(Crowd, ForgetsThatAHandlerWasQuick) {
 }
 
 TEST(Crowd, IsPatientWhileHandlersEndAndNotForEver) {
-  Crowd crowd;
+  Crowd crowd(kPolicy);
   crowd.ran(100us, kStart);
-  EXPECT_EQ(crowd.patience_ends(kStart + 1ms), kStart + 1ms + Crowd::kPatience) << "the wait began after that";
+  EXPECT_EQ(crowd.patience_ends(kStart + 1ms), kStart + 1ms + kPolicy.patience) << "the wait began after that";
   crowd.ran(100us, kStart + 5ms);
-  EXPECT_EQ(crowd.patience_ends(kStart + 1ms), kStart + 5ms + Crowd::kPatience);
+  EXPECT_EQ(crowd.patience_ends(kStart + 1ms), kStart + 5ms + kPolicy.patience);
   crowd.ran(100us, kStart + 99ms);
-  EXPECT_EQ(crowd.patience_ends(kStart + 1ms), kStart + 1ms + Crowd::kLongestWait);
+  EXPECT_EQ(crowd.patience_ends(kStart + 1ms), kStart + 1ms + kPolicy.longest_wait);
 }
 
 TEST(Crowd, RestsAfterAWaitInVain) {
-  Crowd crowd;
+  Crowd crowd(kPolicy);
   crowd.ran(100us, kStart);
   crowd.waited_in_vain(kStart);
-  EXPECT_FALSE(crowd.is_worth_waiting(kFull, kCpus, kStart + Crowd::kRest - 1ns));
-  EXPECT_TRUE(crowd.is_worth_waiting(kFull, kCpus, kStart + Crowd::kRest));
+  EXPECT_FALSE(crowd.is_worth_waiting(kFull, kCpus, kStart + kPolicy.rest - 1ns));
+  EXPECT_TRUE(crowd.is_worth_waiting(kFull, kCpus, kStart + kPolicy.rest));
 }
 
 }  // namespace

@@ -15,6 +15,8 @@
 namespace hearth::runtime {
 
 struct FunctionState {
+  FunctionState(FunctionKey of, const Crowd::Policy& policy) : key(std::move(of)), crowd(policy) {}
+
   FunctionKey key;
   std::shared_ptr<const Deployment> deployment;  // in force; null until it is needed
   int64_t running = 0;                           // admitted, not answered

@@ -79,7 +79,8 @@ void InvokerFixture::start() {
                                      ++endpoints;
                                      return [this] { ++endpoints_ended; };
                                    },
-                                   .events = policy});
+                                   .events = policy,
+                                   .crowd = crowd});
   warden.hooks = {.on_connected = [this](const warden::HelloReply& hello) { invoker->warden_connected(hello); },
                   .on_disconnected = [this] { invoker->warden_disconnected(); },
                   .on_container_gone = [this](const warden::ContainerGone& gone) { invoker->container_gone(gone); }};

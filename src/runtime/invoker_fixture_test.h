@@ -135,6 +135,7 @@ class InvokerFixture : public testing::Test {
   SystemClock clock;
   Config config;
   EventPolicy policy;
+  Crowd::Policy crowd;
   std::string dir;
   TableOfFunctions functions;
   MemoryRegistry registry{loop.get_executor()};

@@ -113,10 +113,7 @@ Result<InvokerImpl::Admitted> InvokerImpl::admit(Invocation& invocation) {
 
 FunctionState& InvokerImpl::state_of(const FunctionKey& key) {
   auto& state = functions_[key];
-  if (!state) {
-    state = std::make_unique<FunctionState>();
-    state->key = key;
-  }
+  if (!state) state = std::make_unique<FunctionState>(key, deps_.crowd);
   return *state;
 }
 

@@ -20,6 +20,7 @@
 #include <string>
 
 #include "base/config.h"
+#include "runtime/crowd.h"
 #include "runtime/events.h"
 #include "runtime/functions.h"
 #include "runtime/invoker.h"
@@ -52,6 +53,7 @@ class InvokerService : public Invoker {
     FunctionCredentialsFn credentials;
     ServeEndpointFn serve_endpoint;
     EventPolicy events;
+    Crowd::Policy crowd = {};
   };
   static std::unique_ptr<InvokerService> start(Dependencies dependencies);
 
