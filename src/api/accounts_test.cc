@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <fstream>
@@ -13,21 +12,10 @@
 
 #include "api/registry_in_memory_test.h"
 #include "base/json.h"
+#include "base/run_test.h"
 
 namespace hearth::api {
 namespace {
-
-template <typename T>
-T run(boost::asio::awaitable<T> task) {
-  boost::asio::io_context loop;
-  std::optional<T> result;
-  boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr failed, T value) {
-    if (failed) std::rethrow_exception(failed);
-    result = std::move(value);
-  });
-  loop.run();
-  return std::move(*result);
-}
 
 class AccountsTest : public testing::Test {
  protected:

@@ -1,4 +1,5 @@
-// What drivers share: starting a gateway's process so that it outlives the warden, and finding it again.
+// What drivers share: where a gateway's namespace and log are, starting its process so that it outlives the warden, and
+// finding it again.
 #pragma once
 
 #include <sys/types.h>
@@ -10,8 +11,20 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "gateway/driver.h"
+#include "kernel/netns.h"
 
 namespace hearth::gateway {
+
+class HostedDriver : public Driver {
+ public:
+  Result<Fd> port_netns(const GatewayPlace& place) final { return kernel::open_netns(names_.gateway_netns(place.id)); }
+  std::string log_path(const GatewayPlace& place) final { return names_.gateway_log(place.id); }
+
+ protected:
+  explicit HostedDriver(Names names) : names_(std::move(names)) {}
+  Names names_;
+};
 
 // Who holds the POSIX lock on the file, which the living process of a gateway does; nobody when there is no file.
 Result<std::optional<pid_t>> lock_holder(const std::string& path);

@@ -14,24 +14,19 @@ namespace {
 constexpr uint32_t kNic0 = 10;  // in the gateway's namespace
 constexpr int kControlFd = 3;
 
-class NetnsDriver final : public Driver {
+class NetnsDriver final : public HostedDriver {
  public:
   explicit NetnsDriver(const Hosting& hosting)
-      : names_(hosting.names), program_(hosting.program), function_netns_(hosting.function_netns) {}
+      : HostedDriver(hosting.names), program_(hosting.program), function_netns_(hosting.function_netns) {}
 
   std::string_view name() const override { return "netns"; }
   bool shares_kernel() const override { return true; }
   bool boots() const override { return false; }
   Result<> prepare(const GatewayPlace& place) override;
-  Result<Fd> port_netns(const GatewayPlace& place) override {
-    return kernel::open_netns(names_.gateway_netns(place.id));
-  }
-  std::string log_path(const GatewayPlace& place) override { return names_.gateway_log(place.id); }
   Result<std::optional<RunningGateway>> find(const GatewayPlace& place) override;
   Result<RunningGateway> start(const GatewayPlace& place) override;
 
  private:
-  Names names_;
   std::string program_;
   int function_netns_;
 };

@@ -31,10 +31,10 @@ constexpr int kControlFile = 5;
 std::string nic0_tap(uint32_t number) { return "gw" + std::to_string(number); }
 constexpr const char* kTrunkTap = "trunk";
 
-class VmDriver final : public Driver {
+class VmDriver final : public HostedDriver {
  public:
   VmDriver(const Hosting& hosting, Accelerator accelerator)
-      : names_(hosting.names),
+      : HostedDriver(hosting.names),
         image_(hosting.image),
         function_netns_(hosting.function_netns),
         accelerator_(accelerator) {}
@@ -43,10 +43,6 @@ class VmDriver final : public Driver {
   bool shares_kernel() const override { return false; }
   bool boots() const override { return true; }
   Result<> prepare(const GatewayPlace& place) override;
-  Result<Fd> port_netns(const GatewayPlace& place) override {
-    return kernel::open_netns(names_.gateway_netns(place.id));
-  }
-  std::string log_path(const GatewayPlace& place) override { return names_.gateway_log(place.id); }
   Result<std::optional<RunningGateway>> find(const GatewayPlace& place) override;
   Result<RunningGateway> start(const GatewayPlace& place) override;
 
@@ -54,7 +50,6 @@ class VmDriver final : public Driver {
   Result<Fd> nic0(const GatewayPlace& place) const;
   Result<Fd> nic1(const GatewayPlace& place, int netns) const;
 
-  Names names_;
   std::string image_;
   int function_netns_;
   Accelerator accelerator_;

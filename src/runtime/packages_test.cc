@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/run_test.h"
 #include "runtime/zip_maker_test.h"
 
 namespace hearth::runtime {
@@ -32,11 +33,7 @@ class PackagesTest : public testing::Test {
 
   template <typename T>
   T run(asio::awaitable<T> call) {
-    std::optional<T> outcome;
-    asio::co_spawn(loop_, std::move(call), [&](std::exception_ptr, T value) { outcome.emplace(std::move(value)); });
-    loop_.restart();
-    loop_.run();
-    return std::move(outcome).value();
+    return hearth::run(loop_, std::move(call));
   }
   Result<PackageInfo> add(const std::string& zip) { return run(packages_->add(zip)); }
   std::set<std::string> names() {

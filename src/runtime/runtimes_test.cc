@@ -2,10 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <exception>
 
+#include "base/run_test.h"
 #include "runtime/memory_registry_test.h"
 
 namespace hearth::runtime {
@@ -17,11 +16,7 @@ class RuntimesTest : public testing::Test {
  protected:
   template <typename T>
   T run(asio::awaitable<T> call) {
-    std::optional<T> outcome;
-    asio::co_spawn(loop_, std::move(call), [&](std::exception_ptr, T value) { outcome.emplace(std::move(value)); });
-    loop_.restart();
-    loop_.run();
-    return std::move(outcome).value();
+    return hearth::run(loop_, std::move(call));
   }
   std::unique_ptr<Runtimes> load(std::map<std::string, std::string> configured = {}) {
     auto runtimes = run(Runtimes::load(registry_, std::move(configured))).value();

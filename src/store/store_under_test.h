@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/run_test.h"
 #include "store/sqlite_store.h"
 
 namespace hearth::store {
@@ -36,19 +37,6 @@ class TestFolder {
  private:
   std::filesystem::path path_;
 };
-
-// Runs the call to its end and answers what it answers.
-template <typename T>
-T run(boost::asio::io_context& loop, boost::asio::awaitable<T> call) {
-  std::optional<T> outcome;
-  boost::asio::co_spawn(loop, std::move(call), [&](std::exception_ptr exception, T value) {
-    if (exception) std::rethrow_exception(exception);
-    outcome.emplace(std::move(value));
-  });
-  loop.restart();
-  loop.run();
-  return std::move(outcome).value();
-}
 
 // Starts all calls before the first of them can end, and answers their answers in the same order.
 template <typename T>

@@ -15,22 +15,10 @@
 
 #include "api/lambda/service.h"
 #include "base/base64.h"
+#include "base/run_test.h"
 #include "base/sha256.h"
 
 namespace hearth::api::lambda {
-
-// Runs a coroutine to its end on a loop of its own.
-template <typename T>
-T run(boost::asio::awaitable<T> task) {
-  boost::asio::io_context loop;
-  std::optional<T> result;
-  boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr failed, T value) {
-    if (failed) std::rethrow_exception(failed);
-    result = std::move(value);
-  });
-  loop.run();
-  return std::move(*result);
-}
 
 // As run(), of several that begin before the first of them ends.
 template <typename T>
