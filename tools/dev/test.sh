@@ -32,7 +32,8 @@ run_area() { # run_area NAME COMMAND…: shows the output, counts it; an area th
   rm -f "$log"
 }
 
-unit_tests() { as_root ctest --test-dir "$1" --output-on-failure; }
+# Side by side: many wait most of their time. Those that use the same namespaces hold a lock (RESOURCE_LOCK).
+unit_tests() { as_root ctest --test-dir "$1" --output-on-failure --parallel "$(nproc)"; }
 
 python_tests() { # python_tests BUILD FOLDER…
   local build=$1
