@@ -55,23 +55,6 @@ class Ports : public Wire {
                 std::min(left, std::clamp<int>(open, kDueBlocks, kMaxBlocksOfHost)) * kBlockPorts);
     }
   }
-  Fd table_of(const std::string& name) {
-    const Fd outer(bpf_obj_get((pins_ + "/pat/" + name).c_str()));
-    const uint32_t tag = kTag;
-    uint32_t id = 0;
-    EXPECT_EQ(bpf_map_lookup_elem(outer.get(), &tag, &id), 0);
-    return Fd(bpf_map_get_fd_by_id(id));
-  }
-  std::vector<std::pair<session_key, session>> sessions() {
-    const Fd table = table_of("sessions");
-    std::vector<std::pair<session_key, session>> all;
-    for (const auto& key : kernel::map_keys<session_key>(table.get())) {
-      session entry{};
-      EXPECT_TRUE(kernel::map_get(table.get(), key, entry));
-      all.emplace_back(key, entry);
-    }
-    return all;
-  }
   // Two ticks ahead of now: one may pass before the next packet.
   void use_later(const session_key& key) {
     const Fd table = table_of("sessions");

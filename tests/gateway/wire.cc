@@ -1,6 +1,7 @@
 #include "tests/gateway/wire.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -314,6 +315,33 @@ gateway_counters Wire::counters(uint32_t tag) {
   const auto read = pat_->counters(tag);
   EXPECT_TRUE(read);
   return read ? *read : gateway_counters{};
+}
+
+Fd Wire::table_of(const std::string& name) {
+  const Fd outer(bpf_obj_get((pins_ + "/pat/" + name).c_str()));
+  const uint32_t tag = kTag;
+  uint32_t id = 0;
+  EXPECT_EQ(bpf_map_lookup_elem(outer.get(), &tag, &id), 0);
+  return Fd(bpf_map_get_fd_by_id(id));
+}
+
+std::vector<std::pair<session_key, session>> Wire::sessions() {
+  const Fd table = table_of("sessions");
+  std::vector<std::pair<session_key, session>> all;
+  for (const auto& key : kernel::map_keys<session_key>(table.get())) {
+    session entry{};
+    EXPECT_TRUE(kernel::map_get(table.get(), key, entry));
+    all.emplace_back(key, entry);
+  }
+  return all;
+}
+
+void Wire::age_sessions(uint32_t seconds) {
+  const Fd table = table_of("sessions");
+  for (auto [key, entry] : sessions()) {
+    entry.used = now_tick() - ticks(seconds);
+    EXPECT_TRUE(kernel::map_put(table.get(), key, entry));
+  }
 }
 
 void Wire::drain() {

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gateway/agent/pat.h"
 #include "kernel/netns.h"
@@ -67,6 +69,10 @@ class Wire : public testing::Test {
   // What a host answers to `seen`.
   static Packet answer(const Packet& seen);
   gateway_counters counters(uint32_t tag = kTag);
+  Fd table_of(const std::string& name);  // of kTag's attachment
+  std::vector<std::pair<session_key, session>> sessions();
+  // As if the sessions were last used so long ago.
+  void age_sessions(uint32_t seconds);
   void drain();
 
   std::string pins_ = "/tmp/hearth-gwp";

@@ -24,7 +24,7 @@ static __always_inline int expired(__u32 state, __u8 protocol, __u32 used, __u32
   __u32 limit = timeouts.icmp;
   if (protocol == IPPROTO_UDP) limit = timeouts.udp;
   if (protocol == IPPROTO_TCP) {
-    int open = (state & (kSynOut | kSynIn)) == (kSynOut | kSynIn) && !(state & (kFinOut | kFinIn | kRst));
+    int open = (state & (kSynOut | kSynIn)) == (kSynOut | kSynIn) && !tcp_closed(state);
     limit = open ? timeouts.tcp_established : timeouts.tcp_transitory;
   }
   return elapsed(used, now) > limit;
