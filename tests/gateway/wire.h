@@ -12,41 +12,11 @@
 
 #include "gateway/agent/pat.h"
 #include "kernel/netns.h"
+#include "tests/gateway/packet.h"
 
 namespace hearth::gateway::test {
 
-// A packet as a test writes and reads it; numbers in host order.
-struct Packet {
-  uint32_t tag = 7;
-  std::string source_mac = "02:64:00:00:00:01";
-  std::string destination_mac = "02:64:00:00:00:00";
-  std::string source = "100.64.1.0";
-  std::string destination = "10.0.0.10";
-  uint8_t protocol = 17;
-  uint8_t ttl = 64;
-  uint16_t fragment = 0;        // flags and offset
-  uint8_t option_words = 0;     // of IP options (no operation)
-  uint16_t source_port = 5000;  // ICMP: identifier
-  uint16_t destination_port = 53;
-  uint32_t seq = 0;
-  uint8_t tcp_flags = 0;
-  std::string tcp_options;
-  uint8_t icmp_type = 8;
-  uint8_t icmp_code = 0;
-  std::string payload = "payload";
-  bool no_checksum = false;  // UDP
-
-  // Read only: were they right?
-  bool ip_sum_good = false;
-  bool sum_good = false;
-};
-
 uint32_t now_tick();
-std::string build(const Packet& packet);     // with the tag in the frame
-std::string build_ip(const Packet& packet);  // from the IP header on
-std::optional<Packet> parse(const std::string& frame, uint32_t tag);
-
-constexpr uint8_t kSyn = 2, kFin = 1, kReset = 4, kAck = 16;
 
 class Wire : public testing::Test {
  protected:
@@ -66,8 +36,6 @@ class Wire : public testing::Test {
   std::string raw_outside();             // the same as bytes, without a tag
   // Sends from inside and returns what the VPC sees.
   std::optional<Packet> through(const Packet& packet);
-  // What a host answers to `seen`.
-  static Packet answer(const Packet& seen);
   gateway_counters counters(uint32_t tag = kTag);
   Fd table_of(const std::string& name);  // of kTag's attachment
   std::vector<std::pair<session_key, session>> sessions();

@@ -8,7 +8,6 @@
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -219,17 +218,17 @@ std::string udp_frame(const std::string& source_mac, const std::string& source, 
 
 // ---- World ------------------------------------------------------------------------------------------------------
 
-void World::SetUp() {
+void Realm::begin(const std::string& driver) {
   auto purged = FunctionNetwork::purge(options_);
   ASSERT_TRUE(purged) << purged.error().describe();
   open();
-  auto ensured = net().ensure_gateway(gateway_, driver());
+  auto ensured = net().ensure_gateway(gateway_, driver);
   ASSERT_TRUE(ensured) << ensured.error().describe();
   wait_until_it_serves();
 }
 
 // A machine boots first.
-void World::wait_until_it_serves() {
+void Realm::wait_until_it_serves() {
   bool serves = false;
   for (int tried = 0; tried < 60 && !serves; ++tried) serves = stats({}).has_value();
   ASSERT_TRUE(serves);
@@ -240,21 +239,22 @@ std::string World::driver() {
   return word == nullptr ? "netns" : word;
 }
 
-void World::TearDown() {
+void Realm::end() {
   close();
   auto purged = FunctionNetwork::purge(options_);
   EXPECT_TRUE(purged) << purged.error().describe();
 }
 
-void World::open() {
+void Realm::open() {
   auto opened = FunctionNetwork::open(options_);
   ASSERT_TRUE(opened) << opened.error().describe();
   network_ = std::move(*opened);
 }
 
-World::Tenant World::make_tenant(const std::string& name, const std::string& cidr, const std::string& host,
+Realm::Tenant Realm::make_tenant(const std::string& name, const std::string& cidr, const std::string& host,
                                  const std::string& gateway) {
-  Tenant tenant{VpcId("vpc-" + name), SubnetId("subnet-" + name), "subnet-" + name, "gwt-" + name, nullptr};
+  Tenant tenant{VpcId("vpc-" + name), SubnetId("subnet-" + name), "subnet-" + name, options_.instance + "-" + name,
+                nullptr};
   for (const auto& made : {net().ensure_vpc(tenant.vpc), net().ensure_subnet(tenant.vpc, tenant.subnet, cidr),
                            net().add_vpc_host(tenant.vpc, tenant.subnet, tenant.host, host)})
     EXPECT_TRUE(made) << made.error().describe();
@@ -263,7 +263,7 @@ World::Tenant World::make_tenant(const std::string& name, const std::string& cid
   return tenant;
 }
 
-AttachmentInfo World::attach(const Tenant& tenant, const std::string& gateway) {
+AttachmentInfo Realm::attach(const Tenant& tenant, const std::string& gateway) {
   AttachmentInfo info;
   bool done = false;
   net().ensure_attachment(gateway_, tenant.attachment, tenant.vpc, tenant.subnet, gateway,
@@ -277,13 +277,13 @@ AttachmentInfo World::attach(const Tenant& tenant, const std::string& gateway) {
   return info;
 }
 
-Slot World::make_slot() {
+Slot Realm::make_slot() {
   auto slot = net().make_slot();
   EXPECT_TRUE(slot) << slot.error().describe();
   return slot ? std::move(*slot) : Slot{};
 }
 
-AttachmentInfo World::ensure_outside() {
+AttachmentInfo Realm::ensure_outside() {
   AttachmentInfo info;
   net().ensure_outside(gateway_, [&](Result<AttachmentInfo> result) {
     EXPECT_TRUE(result) << result.error().describe();
@@ -294,7 +294,7 @@ AttachmentInfo World::ensure_outside() {
   return info;
 }
 
-void World::pump(int ms) {
+void Realm::pump(int ms) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
   for (auto now = std::chrono::steady_clock::now(); now < end; now = std::chrono::steady_clock::now()) {
     std::vector<pollfd> polled;
@@ -307,7 +307,7 @@ void World::pump(int ms) {
   }
 }
 
-Result<json::object> World::stats(const std::vector<std::string>& attachments) {
+Result<json::object> Realm::stats(const std::vector<std::string>& attachments) {
   std::optional<Result<json::object>> told;
   net().stats(gateway_, attachments, [&told](Result<json::object> stats) { told = std::move(stats); });
   for (int i = 0; i < 300 && !told; ++i) pump(10);
@@ -315,7 +315,7 @@ Result<json::object> World::stats(const std::vector<std::string>& attachments) {
   return *std::move(told);
 }
 
-int64_t World::counter(const std::string& attachment, const std::string& name) {
+int64_t Realm::counter(const std::string& attachment, const std::string& name) {
   std::vector<std::string> named;
   if (!attachment.empty()) named.push_back(attachment);
   const auto told = stats(named);
@@ -325,7 +325,7 @@ int64_t World::counter(const std::string& attachment, const std::string& name) {
   return of.at(name).to_number<int64_t>();
 }
 
-pid_t World::agent_pid() const {
+pid_t Realm::agent_pid() const {
   const Fd file(::open((options_.run_dir + "/gateways/" + gateway_.str() + ".lock").c_str(), O_RDWR | O_CLOEXEC));
   struct flock holder{};
   holder.l_type = F_WRLCK;
@@ -334,20 +334,3 @@ pid_t World::agent_pid() const {
 }
 
 }  // namespace hearth::gateway::test
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  if (geteuid() != 0) {
-    std::puts("needs root");
-    return 77;
-  }
-  const char* driver = getenv("HEARTH_TEST_DRIVER");
-  if (driver != nullptr && std::string_view(driver) == "vm" && access(HEARTH_GATEWAY_IMAGE "/initramfs", R_OK) != 0) {
-    std::puts("needs the image of gateways' machines: ninja hearth_gateway_image");
-    return 77;
-  }
-  // One at a time: the names on the machine are the same for all, so that one that crashed is cleaned up by the next.
-  const hearth::Fd turn(open("/tmp/hearth-gwt.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (flock(turn.get(), LOCK_EX) != 0) return 1;
-  return RUN_ALL_TESTS();
-}

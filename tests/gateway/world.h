@@ -1,6 +1,6 @@
 // A small world for gateway tests: a function network of its own, VPC hosts that answer, containers that talk.
 //
-// Everything carries the instance name `gwt` and is purged before and after each test.
+// Everything carries the name of the instance, `gwt`, and is purged before and after each test.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -54,11 +54,22 @@ void send_frame(int netns, const std::string& frame);
 std::string udp_frame(const std::string& source_mac, const std::string& source, const std::string& destination,
                       uint8_t ttl = 64);
 
-class World : public testing::Test {
- protected:
-  void SetUp() override;
-  void TearDown() override;
+// What tests do with a FunctionNetwork. Everything of it carries the name of the instance.
+class Realm {
+ public:
+  explicit Realm(const std::string& instance = "gwt")
+      : options_{.instance = instance,
+                 .run_dir = "/tmp/hearth-" + instance,
+                 .gateway_program = HEARTH_GATEWAY_PROGRAM,
+                 .gateway_image = HEARTH_GATEWAY_IMAGE,
+                 .gateway_accelerator = "tcg",
+                 .outside_netns = "none",
+                 .gateway_said = [this](std::string_view line) { said_.emplace_back(line); }} {}
+  Realm(const Realm&) = delete;
+  Realm& operator=(const Realm&) = delete;
 
+  void begin(const std::string& driver);  // from nothing, to a gateway that serves
+  void end();
   void open();  // (again)
   void wait_until_it_serves();
   void close() { network_.reset(); }
@@ -82,18 +93,19 @@ class World : public testing::Test {
   pid_t agent_pid() const;
   static std::string host_netns(const std::string& host) { return "/run/netns/" + host; }
 
-  FunctionNetwork::Options options_{.instance = "gwt",
-                                    .run_dir = "/tmp/hearth-gwt",
-                                    .gateway_program = HEARTH_GATEWAY_PROGRAM,
-                                    .gateway_image = HEARTH_GATEWAY_IMAGE,
-                                    .gateway_accelerator = "tcg",
-                                    .outside_netns = "none",
-                                    .gateway_said = [this](std::string_view line) { said_.emplace_back(line); }};
-  // "netns", or what HEARTH_TEST_DRIVER says: every test holds for every driver.
-  static std::string driver();
+  FunctionNetwork::Options options_;
   std::vector<std::string> said_;  // by gateways
   GatewayId gateway_{"gw-main"};
   std::unique_ptr<FunctionNetwork> network_;
+};
+
+// A realm of each test's own.
+class World : public testing::Test, protected Realm {
+ protected:
+  void SetUp() override { begin(driver()); }
+  void TearDown() override { end(); }
+  // "netns", or what HEARTH_TEST_DRIVER says: every test holds for every driver.
+  static std::string driver();
 };
 
 }  // namespace hearth::gateway::test
