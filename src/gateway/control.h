@@ -15,7 +15,7 @@
 
 namespace hearth::gateway {
 
-constexpr uint32_t kControlVersion = 2;
+constexpr uint32_t kControlVersion = 3;
 constexpr size_t kMaxProofs = 256;  // that one gateway works on at a time
 constexpr int kProofMs = 1000;
 
@@ -50,6 +50,8 @@ struct ControlReply {
   uint32_t mappings = 0;
   uint32_t free_blocks = 0;
   uint32_t held_packets = 0;
+  timeouts limits{};  // ticks; of tag 0
+  uint32_t pad = 0;
   gateway_counters counters{};
   char text[kMaxControlText] = {};
 };

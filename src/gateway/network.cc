@@ -14,6 +14,12 @@ namespace hearth::gateway {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+namespace {
+
+int64_t seconds(uint32_t ticks) { return static_cast<int64_t>((uint64_t{ticks} << kTickShift) / 1'000'000'000); }
+
+}  // namespace
+
 Result<std::unique_ptr<FunctionNetwork>> FunctionNetwork::open(Options options) {
   TRY_ASSIGN(auto network, Network::open(std::move(options)));
   return network;
@@ -410,6 +416,11 @@ Result<json::object> Network::counters_of(const SupervisedGateway& gateway, uint
   if (tag == 0) {
     counters["restarts"] = gateway.restarts();
     counters["slots"] = slots_->living();
+    counters["timeout_tcp_established_s"] = seconds(reply.limits.tcp_established);
+    counters["timeout_tcp_transitory_s"] = seconds(reply.limits.tcp_transitory);
+    counters["timeout_udp_s"] = seconds(reply.limits.udp);
+    counters["timeout_icmp_s"] = seconds(reply.limits.icmp);
+    counters["timeout_port_hold_s"] = seconds(reply.limits.hold);
     return counters;
   }
   counters["sessions"] = reply.sessions;

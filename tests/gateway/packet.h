@@ -54,7 +54,7 @@ std::vector<std::string> build_fragments(const Packet& packet, size_t size);
 // What the receiver of `seen` answers.
 Packet answer(const Packet& seen);
 
-constexpr uint8_t kSyn = 2, kFin = 1, kReset = 4, kAck = 16;
+constexpr uint8_t kSyn = 2, kFin = 1, kReset = 4, kPush = 8, kAck = 16;
 constexpr uint16_t kMoreFragments = 0x2000, kDontFragment = 0x4000;
 
 // Sees what arrives at an interface of the thread's namespace, nothing of what leaves it.

@@ -266,6 +266,7 @@ ControlReply Agent::stats(uint32_t tag) {
     }
     return answer;
   }
+  answer.limits = options_.pat.limits;
   const auto& waits = neighbours_.counters();
   answer.counters.sent_after_wait = waits.sent_after_wait;
   answer.counters.dropped_neighbour_unresolved =

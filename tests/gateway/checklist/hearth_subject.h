@@ -1,0 +1,51 @@
+// Hearth's gateway as a Subject, by either driver, and what can be asked of it alone.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/gateway/checklist/subject.h"
+#include "tests/gateway/world.h"
+
+namespace hearth::gateway::test {
+
+class HearthSubject final : public Subject {
+ public:
+  explicit HearthSubject(Kind kind);
+  ~HearthSubject() override;
+
+  Kind kind() const override { return kind_; }
+  Vpc& make_vpc(const std::string& name) override;
+  Peer& make_container(Vpc& vpc) override;
+  void remove_container(const Peer& container) override;
+  void clear() override;
+  Limits limits() override;
+  bool age(Vpc& vpc, uint32_t seconds) override;
+  std::optional<int64_t> counter(Vpc& vpc, const std::string& name) override;
+  int narrow_ports() const override;
+
+  Peer& make_unbound_container();
+  void bind(const Peer& container, const Vpc& vpc);
+  void unbind(const Peer& container);
+  Realm& realm() { return realm_; }
+  static std::string attachment_of(const Vpc& vpc) { return "subnet-" + vpc.name; }
+
+ private:
+  struct Place {
+    Slot slot;
+    std::unique_ptr<Peer> peer;
+  };
+  Place& place_of(const Peer& container);
+  std::unique_ptr<Peer> make_host(const std::string& vpc, const std::string& name, const std::string& address,
+                                  const std::string& hop_mac);
+
+  Kind kind_;
+  Realm realm_;
+  std::list<Vpc> vpcs_;
+  std::map<std::string, uint16_t> tags_;  // by VPC
+  std::list<Place> containers_;
+};
+
+}  // namespace hearth::gateway::test
