@@ -53,7 +53,7 @@ TEST(Evaluation, FillsTemplatesOfPaths) {
       {R"~("Parameters":{"b.$":"States.MathAdd($.text, 1)"})~",
        "States.IntrinsicFailure: Invalid arguments in States.MathAdd @ "},
   };
-for (const Case& c : cases) EXPECT_EQ(evaluated(c.fields), c.wanted) << c.fields;
+  for (const Case& c : cases) EXPECT_EQ(evaluated(c.fields), c.wanted) << c.fields;
 }
 
 TEST(Evaluation, FillsValuesOfJsonata) {
