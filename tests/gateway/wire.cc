@@ -112,6 +112,11 @@ std::optional<Packet> Wire::through(const Packet& packet) {
   return seen_outside();
 }
 
+std::string Wire::raw_inside() {
+  uint32_t tag = 0;
+  return read_frame(containers_.get(), tag, kWaitMs);
+}
+
 gateway_counters Wire::counters(uint32_t tag) {
   const auto read = pat_->counters(tag);
   EXPECT_TRUE(read);

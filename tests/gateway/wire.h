@@ -34,6 +34,7 @@ class Wire : public testing::Test {
   std::optional<Packet> seen_outside();  // next packet on the trunk
   std::optional<Packet> seen_inside();   // next packet towards the containers
   std::string raw_outside();             // the same as bytes, without a tag
+  std::string raw_inside();
   // Sends from inside and returns what the VPC sees.
   std::optional<Packet> through(const Packet& packet);
   gateway_counters counters(uint32_t tag = kTag);

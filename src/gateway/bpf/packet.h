@@ -21,6 +21,10 @@
 // linux/icmp.h and linux/if_arp.h pull in libc's socket headers.
 enum { ICMP_ECHOREPLY = 0, ICMP_DEST_UNREACH = 3, ICMP_ECHO = 8, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETERPROB = 12 };
 
+static __always_inline int is_icmp_error(__u8 type) {
+  return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
+}
+
 struct icmp_header {
   __u8 type;
   __u8 code;

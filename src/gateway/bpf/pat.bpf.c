@@ -38,9 +38,10 @@ int pat_out(struct __sk_buff* skb) {
     DROP(tag, dropped_protocol);
   if (unlikely(read_l4(ip, end, &l4))) DROP(tag, dropped_malformed);
   __u32 source = ip->saddr, destination = ip->daddr;
-  if (unlikely(destination == at->address)) DROP(tag, dropped_hairpin);
   if (l4.protocol == IPPROTO_ICMP) {
-    if (((struct icmp_header*)((void*)ip + (ip->ihl & 0xf) * 4))->type != ICMP_ECHO) DROP(tag, dropped_protocol);
+    __u8 type = ((struct icmp_header*)((void*)ip + (ip->ihl & 0xf) * 4))->type;
+    if (is_icmp_error(type)) return icmp_error_out(skb, tag, l4.offset & 0x7f, flow.generation);
+    if (type != ICMP_ECHO) DROP(tag, dropped_protocol);
     l4.destination = 0;
   }
   flow.inside.address = source;
@@ -51,38 +52,21 @@ int pat_out(struct __sk_buff* skb) {
   flow.outside.protocol = l4.protocol;
   flow.state = tcp_bits_out(&l4);
   flow.seq = l4.seq;
-  __u32 hop = (destination & at->mask) == at->network ? destination : at->router;
-  struct mac mac = {};
-  int known = -1;
-  int found = find_out(&flow, &l4, hop, &mac, &known);
+  struct way way = {.known = -1, .turns = destination == at->address};
+  way.hop = (destination & at->mask) == at->network ? destination : at->router;
+  int found = find_out(&flow, &l4, way.hop, &way.mac, &way.known);
   if (unlikely(found == kRaced)) DROP(tag, dropped_race);
   if (unlikely(found != kMapped)) {
     report_packet(skb, kEventIcmp, tag, 0, ICMP_DEST_UNREACH << 8 | 13);
     DROP(tag, dropped_ports_exhausted);
   }
 
-  if (unlikely(known < 0)) known = next_hop_mac(tag, hop, flow.now, &mac);
+  if (unlikely(way.known < 0)) way.known = next_hop_mac(tag, way.hop, flow.now, &way.mac);
   if (unlikely((l4.tcp_flags & kTcpSyn) && at->mtu < kContainerMtu &&
                clamp_mss(skb, l4.offset, l4.tcp_words, at->mtu - 40)))
     DROP(tag, dropped_malformed);
   if (fix_sum(skb, &l4, source, at->address, l4.source, flow.outside.port)) DROP(tag, dropped_malformed);
-
-  data = (void*)(long)skb->data;
-  end = (void*)(long)skb->data_end;
-  eth = data;
-  ip = data + kIpOffset;
-  void* ports = data + (l4.offset & 0x7f);
-  if ((void*)(ip + 1) > end || ports + 8 > end) DROP(tag, dropped_malformed);
-  if (l4.protocol == IPPROTO_ICMP)
-    ((struct icmp_header*)ports)->id = flow.outside.port;
-  else
-    *(__be16*)ports = flow.outside.port;
-  rewrite_ip(ip, &ip->saddr, at->address);
-  copy_mac(eth->h_dest, mac.bytes);
-  copy_mac(eth->h_source, at->mac);
-  COUNT_PACKET(tag, packets_out, bytes_out, skb->len);
-  if (likely(known)) return send_to_vpc(skb, tag);
-  return hold_packet(skb, tag, hop);
+  return leave(skb, tag, at, &way, l4.offset, l4.protocol == IPPROTO_ICMP ? 4 : 0, flow.outside.port);
 }
 
 SEC("tc")
@@ -100,6 +84,7 @@ int pat_in(struct __sk_buff* skb) {
   if (unlikely(eth->h_proto != bpf_htons(ETH_P_IP))) DROP(tag, dropped_protocol);
   if (unlikely((void*)(ip + 1) > end || ip->version != 4 || ip->ihl < 5)) DROP(tag, dropped_malformed);
   if (unlikely(ip->daddr != at->address)) DROP(tag, dropped_other_address);
+  if (unlikely(ip->saddr == at->address && skb->mark != kHairpinMark)) DROP(tag, dropped_own_source);
   if (unlikely(ip->frag_off & bpf_htons(kFragmentMask))) DROP(tag, dropped_fragment);
   if (unlikely(ip->ttl <= 1)) DROP(tag, dropped_ttl);
   if (unlikely(ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP && ip->protocol != IPPROTO_ICMP))
@@ -109,8 +94,7 @@ int pat_in(struct __sk_buff* skb) {
   int port_offset = 2;
   if (l4.protocol == IPPROTO_ICMP) {
     __u8 type = ((struct icmp_header*)((void*)ip + (ip->ihl & 0xf) * 4))->type;
-    if (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB)
-      return icmp_error_in(skb, tag, l4.offset & 0x7f);
+    if (is_icmp_error(type)) return icmp_error_in(skb, tag, l4.offset & 0x7f);
     if (type != ICMP_ECHOREPLY) DROP(tag, dropped_no_session);
     l4.source = 0;
     port_offset = 4;

@@ -8,6 +8,8 @@
 #include "gateway/bpf/pat_arp.h"
 #include "gateway/bpf/pat_ports.h"
 
+enum { kHairpinMark = 0x48470016 };  // of packets between two containers of one attachment
+
 struct l4 {
   __u32 offset;      // from the frame's start
   __u32 sum_offset;  // of the checksum, from the frame's start
@@ -182,6 +184,41 @@ static __always_inline int find_in(__u32 tag, const struct session_key* key, con
   return 0;
 }
 
+// How a packet leaves for the VPC.
+struct way {
+  __u32 hop;
+  int known;  // is the hop's MAC?
+  int turns;  // the destination is the gateway: another container behind it
+  struct mac mac;
+};
+
+// Back into the gateway, as if it came from the VPC: what it may and whom it reaches is decided there.
+static __always_inline int turn_back(struct __sk_buff* skb, __u32 tag) {
+  skb->mark = kHairpinMark;
+  COUNT(tag, packets_hairpinned);
+  if (port_base && bpf_skb_vlan_pop(skb)) DROP(tag, dropped_malformed);
+  return bpf_redirect(port_base ? port_base + tag : nic1, BPF_F_INGRESS);
+}
+
+// Puts the gateway's address and `port` in, unless `port_offset` (in the transport header) is less than 0.
+static __always_inline int leave(struct __sk_buff* skb, __u32 tag, const struct attachment* at, const struct way* way,
+                                 __u32 l4_offset, int port_offset, __u16 port) {
+  void* data = (void*)(long)skb->data;
+  void* end = (void*)(long)skb->data_end;
+  struct ethhdr* eth = data;
+  struct iphdr* ip = data + kIpOffset;
+  void* ports = data + (l4_offset & 0x7f);
+  if ((void*)(ip + 1) > end || ports + 8 > end) DROP(tag, dropped_malformed);
+  if (port_offset >= 0) *(__be16*)(ports + port_offset) = port;
+  rewrite_ip(ip, &ip->saddr, at->address);
+  copy_mac(eth->h_dest, way->turns ? at->mac : way->mac.bytes);
+  copy_mac(eth->h_source, at->mac);
+  COUNT_PACKET(tag, packets_out, bytes_out, skb->len);
+  if (unlikely(way->turns)) return turn_back(skb, tag);
+  if (likely(way->known)) return send_to_vpc(skb, tag);
+  return hold_packet(skb, tag, way->hop);
+}
+
 static __always_inline int deliver(struct __sk_buff* skb, __u32 tag, __u32 l4_offset, int port_offset,
                                    const struct session* session) {
   if (port_base && bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag)) DROP(tag, dropped_malformed);
@@ -195,6 +232,7 @@ static __always_inline int deliver(struct __sk_buff* skb, __u32 tag, __u32 l4_of
   rewrite_ip(ip, &ip->daddr, session->address);
   slot_mac(eth->h_dest, session->generation);
   slot_mac(eth->h_source, 0);
+  skb->mark = 0;
   COUNT_PACKET(tag, packets_in, bytes_in, skb->len);
   return send_to_containers();
 }

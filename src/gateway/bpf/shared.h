@@ -330,6 +330,8 @@ HEARTH_ASSERT_SIZE(collect_args, 16);
   X(neighbour_misses)              \
   X(sent_after_wait)               \
   X(icmp_errors_in)                \
+  X(icmp_errors_out)               \
+  X(packets_hairpinned)            \
   X(arp_answered)                  \
   X(dropped_no_attachment)         \
   X(dropped_no_outside)            \
@@ -350,7 +352,8 @@ HEARTH_ASSERT_SIZE(collect_args, 16);
   X(dropped_no_session)            \
   X(dropped_released)              \
   X(dropped_address_conflict)      \
-  X(dropped_hairpin)               \
+  X(dropped_bad_sum)               \
+  X(dropped_own_source)            \
   X(dropped_neighbour_unresolved)
 
 #define HEARTH_COUNTER_FIELD(field) __u64 field;
