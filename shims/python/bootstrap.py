@@ -526,6 +526,7 @@ def _run(client, handler_name, wrapper=None):
     encoder = _encoder()
     try:
         if wrapper:
+            os.chdir(TASK_ROOT)
             _execute_wrapper(wrapper)
         _enter_task()
         began = time.monotonic_ns()

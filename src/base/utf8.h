@@ -1,4 +1,5 @@
-// Lengths of UTF-8 texts. Bytes that are no UTF-8 count as one character each.
+// Lengths of UTF-8 texts. REQUIRES: valid UTF-8, which all text is that came in as JSON; of other bytes the lengths
+// mean nothing, and nothing worse happens.
 #pragma once
 
 #include <algorithm>

@@ -15,7 +15,8 @@ enum class Accelerator { kvm, tcg };
 Result<> check_image(const std::string& image);
 
 // `word`: "kvm", "tcg" or "auto": KVM only when a machine of this image boots under it: /dev/kvm may be there and run
-// no stock kernel. Boots one the first time, kProbeSeconds at most, and remembers what came out in `run_dir`.
+// no stock kernel. Boots one the first time, some 5 s at most (10 where its end must be waited for), and
+// remembers what it told in `run_dir`; one that told nothing in its time counts as TCG for this once.
 Result<Accelerator> accelerator_of(const std::string& word, const std::string& image, const std::string& run_dir);
 
 struct MachineWords {

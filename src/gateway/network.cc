@@ -58,11 +58,10 @@ Result<> Network::start() {
 Result<> Network::find_gateways() {
   for (const auto& [name, record] : programs_->gateways()) {
     auto driver = make_driver(record.is_machine ? "vm" : "netns", hosting());
-    // Its functions do without it, the others have theirs.
-    if (driver)
-      TRY(open_gateway(GatewayId(name), record.number, std::move(*driver)));
-    else
-      options_.gateway_said("gateway " + name + " can't be hosted: " + driver.error().describe());
+    // Its functions do without it until ensure_gateway, the others have theirs.
+    const auto opened = driver ? open_gateway(GatewayId(name), record.number, std::move(*driver))
+                               : Result<>(std::unexpected(driver.error()));
+    if (!opened) options_.gateway_said("gateway " + name + " can't be hosted: " + opened.error().describe());
   }
   for (const auto& [name, record] : programs_->attachments()) {
     SupervisedGateway* gateway = gateway_numbered(record.gateway);
@@ -229,10 +228,12 @@ Result<attachment_record> Network::plan_outside(const GatewayId& gateway) {
 }
 
 Result<kernel::Netlink> Network::port_netlink(const attachment_record& record) {
-  SupervisedGateway* gateway = gateway_numbered(record.gateway);
-  if (gateway == nullptr) return fail(Kind::unavailable, "the attachment's gateway is not there");
-  TRY_ASSIGN(Fd netns, gateway->port_netns());
-  return kernel::Netlink::open_in(netns.get());
+  for (const auto& [name, gateway] : programs_->gateways()) {
+    if (gateway.number != record.gateway) continue;
+    TRY_ASSIGN(Fd netns, kernel::open_netns(names_.gateway_netns(GatewayId(name))));
+    return kernel::Netlink::open_in(netns.get());
+  }
+  return fail(Kind::unavailable, "the attachment's gateway is not there");
 }
 
 // The pair between the gateway and where the attachment leads. A gateway of this kernel puts its program on our end.
@@ -259,10 +260,13 @@ Result<> Network::make_port(const attachment_record& record, const kernel::LinkE
 }
 
 Result<> Network::remove_port(const attachment_record& record) {
-  TRY_ASSIGN(auto netlink, port_netlink(record));
+  auto netlink = port_netlink(record);
+  // A gateway that never was hosted has no namespace, and no ports.
+  if (!netlink && netlink.error().errno_value == ENOENT) return {};
+  if (!netlink) return std::unexpected(netlink.error());
   kernel::Batch batch;
   batch.remove(port_ifindex(record.gateway, record.tag));
-  auto removed = netlink.run(batch);
+  auto removed = netlink->run(batch);
   if (!removed && removed.error().errno_value == ENODEV) return {};
   return removed;
 }
@@ -352,7 +356,7 @@ void Network::tell_and_prove(const attachment_record& record, AttachmentDone don
     };
     gateway->send(request, tell, kProveAnswerMs);
   };
-  gateway->set_attachment(record.tag, *at, prove);
+  gateway->set_attachment(record.tag, *at, prove, kTellMs);
 }
 
 void Network::ensure_attachment(const GatewayId& gateway, const std::string& attachment, const VpcId& vpc,
@@ -391,7 +395,7 @@ Result<> Network::delete_attachment(const std::string& attachment) {
     return fail(Kind::conflict, "attachment " + attachment + " is in use");
   if (SupervisedGateway* gateway = gateway_numbered(record.gateway))
     gateway->remove_attachment(record.tag, [](Result<ControlReply>) {});
-  if (gateway_numbered(record.gateway) != nullptr) TRY(remove_port(record));
+  TRY(remove_port(record));
   if (attachment == kOutside) TRY(undo_host(names_));
   return programs_->drop_attachment(attachment);
 }

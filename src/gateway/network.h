@@ -57,7 +57,7 @@ class Network final : public FunctionNetwork {
   static constexpr const char* kOutside = "outside";
   static constexpr int kProveAnswerMs = 1500;  // the gateway itself stops after kProofMs
   static constexpr int kStatsMs = 2000;
-  static constexpr int kTellMs = 5000;
+  static constexpr int kTellMs = 30'000;  // a machine may have to boot first
 
   explicit Network(Options options) : options_(std::move(options)), names_(options_.instance, options_.run_dir) {}
   Result<> start();

@@ -1,6 +1,7 @@
 #include "gateway/supervised_gateway.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -22,11 +23,11 @@ constexpr int kEndMs = 1000;                // of a process that has let go of i
 }  // namespace
 
 Result<std::unique_ptr<SupervisedGateway>> SupervisedGateway::open(GatewayPlace place, std::unique_ptr<Driver> driver,
-                                                                   GatewayLog::Sink said) {
+                                                                   GatewayLog::Sink said, int birth_ms) {
   TRY(driver->prepare(place));
-  TRY_ASSIGN(GatewayLog log, GatewayLog::open(driver->log_path(place), std::move(said)));
+  TRY_ASSIGN(GatewayLog log, GatewayLog::open(driver->log_path(place), said));
   std::unique_ptr<SupervisedGateway> gateway(
-      new SupervisedGateway(std::move(place), std::move(driver), std::move(log)));
+      new SupervisedGateway(std::move(place), std::move(driver), std::move(log), std::move(said), birth_ms));
   TRY(gateway->connect());
   if (!gateway->driver().boots()) TRY(gateway->call(ControlRequest{.op = ControlOp::hello, .at = {}}, kReadyMs));
   return gateway;
@@ -54,9 +55,18 @@ Result<> SupervisedGateway::connect() {
 // lose what it is told.
 void SupervisedGateway::greet(Time now) {
   if (!control_.valid() || has_answered_ || now < greet_at_) return;
+  if (now - started_ > birth_) return end_unborn();
   greet_at_ = now + milliseconds(kGreetMs);
   const auto sent = control_.send(encode(ControlRequest{.op = ControlOp::hello, .sequence = kGreeting, .at = {}}));
   if (!sent && sent.error().errno_value != EAGAIN) lose_connection();
+}
+
+// The next one is started when this one has let go of its lock.
+void SupervisedGateway::end_unborn() {
+  said_("it has not answered since it was started and is ended");
+  const auto told = kernel::send_signal(pidfd_.get(), SIGKILL);
+  if (!told) said_(told.error().describe());
+  lose_connection();
 }
 
 // One that answered and ran for a while is started again at once; one that dies at birth, ever more slowly.
@@ -83,7 +93,11 @@ void SupervisedGateway::reap(int wait_ms) {
 void SupervisedGateway::reconnect() {
   if (steady_clock::now() < retry_at_) return;
   ++restarts_;
-  if (!connect()) lose_connection();
+  const auto connected = connect();
+  const std::string trouble = connected ? "" : connected.error().describe();
+  if (!connected) lose_connection();
+  if (!trouble.empty() && trouble != trouble_) said_("it can't be started: " + trouble);
+  trouble_ = trouble;
 }
 
 void SupervisedGateway::transmit() {
@@ -101,9 +115,9 @@ void SupervisedGateway::transmit() {
   }
 }
 
-void SupervisedGateway::set_attachment(uint32_t tag, const attachment& at, Answer answer) {
+void SupervisedGateway::set_attachment(uint32_t tag, const attachment& at, Answer answer, int timeout_ms) {
   attachments_[tag] = at;
-  send(ControlRequest{.op = ControlOp::set_attachment, .tag = tag, .at = at}, std::move(answer));
+  send(ControlRequest{.op = ControlOp::set_attachment, .tag = tag, .at = at}, std::move(answer), timeout_ms);
 }
 
 void SupervisedGateway::remove_attachment(uint32_t tag, Answer answer) {

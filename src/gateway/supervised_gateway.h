@@ -28,16 +28,18 @@ class SupervisedGateway {
   static constexpr size_t kMaxUnanswered = 65536;
   static constexpr size_t kWindow = 100;
   static constexpr int kReadyMs = 10'000;
-  static constexpr int kGreetMs = 500;  // and again, until there is an answer
+  static constexpr int kGreetMs = 500;     // and again, until there is an answer
+  static constexpr int kBirthMs = 60'000;  // one that has not answered by then is ended and started again
   static constexpr int kFirstBackoffMs = 50;
   static constexpr int kMaxBackoffMs = 5000;
 
   // Prepares, finds or starts it, and waits until it serves unless it boots first. `said` gets what it says on its
-  // standard error.
+  // standard error, and why it can't be started.
   static Result<std::unique_ptr<SupervisedGateway>> open(GatewayPlace place, std::unique_ptr<Driver> driver,
-                                                         GatewayLog::Sink said);
+                                                         GatewayLog::Sink said, int birth_ms = kBirthMs);
 
-  void set_attachment(uint32_t tag, const attachment& at, Answer answer);
+  // It is told to every later gateway too, whether or not the answer came within `timeout_ms` (0: it is waited for).
+  void set_attachment(uint32_t tag, const attachment& at, Answer answer, int timeout_ms = 0);
   void remove_attachment(uint32_t tag, Answer answer);
   // Every request is sent again after a restart until it is answered; one with a deadline fails at it.
   void send(ControlRequest request, Answer answer, int timeout_ms = 0);
@@ -59,11 +61,17 @@ class SupervisedGateway {
     std::optional<Time> deadline;
   };
 
-  SupervisedGateway(GatewayPlace place, std::unique_ptr<Driver> driver, GatewayLog log)
-      : place_(std::move(place)), driver_(std::move(driver)), log_(std::move(log)) {}
+  SupervisedGateway(GatewayPlace place, std::unique_ptr<Driver> driver, GatewayLog log, GatewayLog::Sink said,
+                    int birth_ms)
+      : place_(std::move(place)),
+        driver_(std::move(driver)),
+        log_(std::move(log)),
+        said_(std::move(said)),
+        birth_(birth_ms) {}
   Result<> connect();
   void reconnect();
   void lose_connection();
+  void end_unborn();
   void reap(int wait_ms);
   void transmit();
   void greet(Time now);
@@ -73,6 +81,9 @@ class SupervisedGateway {
   GatewayPlace place_;
   std::unique_ptr<Driver> driver_;
   GatewayLog log_;
+  GatewayLog::Sink said_;
+  std::chrono::milliseconds birth_;
+  std::string trouble_;  // why it could not be started, as said last
   ControlLine control_;  // is gone before the process when that dies
   Fd pidfd_;
   std::deque<ControlRequest> unsent_;          // on this connection

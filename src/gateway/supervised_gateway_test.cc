@@ -1,5 +1,6 @@
 #include "gateway/supervised_gateway.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -14,16 +15,21 @@ namespace hearth::gateway {
 namespace {
 
 using std::chrono::steady_clock;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
 
 // Gateways that are sockets of the test's, with what polls like a pidfd.
 struct Gateways {
   std::filesystem::path log;
   int started = 0;
   bool die_at_birth = false;
+  bool refuse = false;
   Fd end;  // of the last one
   Fd process;
 
   Result<RunningGateway> start() {
+    if (refuse) return fail(Kind::unavailable, "no machine");
     ++started;
     TRY_ASSIGN(auto pair, kernel::seqpacket_pair());
     end = std::move(pair.second);
@@ -74,13 +80,15 @@ class FakeDriver final : public Driver {
 
 class SupervisedGatewayTest : public testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { open(SupervisedGateway::kBirthMs); }
+  void open(int birth_ms) {
     std::string directory = testing::TempDir() + "/hearth-XXXXXX";
     ASSERT_NE(mkdtemp(directory.data()), nullptr);
     directory_ = directory;
     gateways_.log = directory_ / "log";
-    auto opened =
-        SupervisedGateway::open({GatewayId("gw"), 0}, std::make_unique<FakeDriver>(gateways_), [](std::string_view) {});
+    auto opened = SupervisedGateway::open(
+        {GatewayId("gw"), 0}, std::make_unique<FakeDriver>(gateways_),
+        [this](std::string_view line) { said_.emplace_back(line); }, birth_ms);
     ASSERT_TRUE(opened) << opened.error().describe();
     gateway_ = std::move(*opened);
     ASSERT_FALSE(gateways_.read().empty());  // greetings
@@ -97,6 +105,7 @@ class SupervisedGatewayTest : public testing::Test {
 
   std::filesystem::path directory_;
   Gateways gateways_;
+  std::vector<std::string> said_;
   std::unique_ptr<SupervisedGateway> gateway_;
 };
 
@@ -163,6 +172,30 @@ TEST_F(SupervisedGatewayTest, OneThatDiesBeforeItsFirstAnswerIsStartedEverMoreSl
   }
   EXPECT_GT(waits[0], 0);
   for (size_t i = 1; i < waits.size(); ++i) EXPECT_GT(waits[i], waits[i - 1]);
+}
+
+TEST_F(SupervisedGatewayTest, OneThatNeverAnswersIsEndedAndStartedAgain) {
+  gateways_.started = 0;
+  open(1);
+  gateways_.die();
+  gateway_->dispatch();
+  wait_for_deadline();
+  ASSERT_EQ(gateways_.started, 2);
+  wait_for_deadline();
+  EXPECT_THAT(said_, Contains(HasSubstr("has not answered")));
+  wait_for_deadline();
+  EXPECT_EQ(gateways_.started, 3);
+}
+
+TEST_F(SupervisedGatewayTest, WhyOneCantBeStartedIsSaidOnce) {
+  gateways_.refuse = true;
+  gateways_.die();
+  gateway_->dispatch();
+  for (int i = 0; i < 3; ++i) wait_for_deadline();
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("no machine")));
+  gateways_.refuse = false;
+  wait_for_deadline();
+  EXPECT_EQ(gateways_.started, 2);
 }
 
 }  // namespace

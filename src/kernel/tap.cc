@@ -5,7 +5,6 @@
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
 
-#include <cerrno>
 #include <cstring>
 
 namespace hearth::kernel {
@@ -18,11 +17,7 @@ Result<Fd> open_tap(const std::string& name, uint32_t ifindex) {
   ifreq request{};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-  if (ioctl(tap.get(), TUNSETIFF, &request) != 0) {
-    Failure failure = fail_errno("open tap " + name);
-    if (errno == EBUSY) failure.error().kind = Kind::conflict;
-    return failure;
-  }
+  if (ioctl(tap.get(), TUNSETIFF, &request) != 0) return fail_errno("open tap " + name);
   if (ioctl(tap.get(), TUNSETPERSIST, 1) != 0) return fail_errno("keep tap " + name);
   return tap;
 }

@@ -26,7 +26,8 @@ def accelerator(own):
 def test_the_gateway_is_where_the_trial_of_kvm_said(own):
     wanted = "vm (kvm)" if accelerator(own) == "kvm" else "netns"
     wait_until(lambda: "is hosted by the driver" in own.logs(), what="a gateway")
-    assert own.logs().count("is hosted by the driver") == own.logs().count(f"is hosted by the driver {wanted}") == 1
+    said = own.logs()
+    assert said.count("is hosted by the driver") == said.count(f"is hosted by the driver {wanted}")
 
 
 def test_the_trial_leaves_no_machine_behind(own):
@@ -35,11 +36,11 @@ def test_the_trial_leaves_no_machine_behind(own):
     assert running == ""
 
 
+@pytest.mark.skipif(not os.access("/dev/kvm", os.R_OK | os.W_OK), reason="nothing to try")
 def test_the_next_warden_does_not_try_again(own):
     accelerator(own)
-    seen = (own.run_dir / "accelerator").stat().st_mtime_ns if (own.run_dir / "accelerator").exists() else None
+    seen = (own.run_dir / "accelerator").stat().st_mtime_ns
     own.kill(own.warden)
     own.start_warden()
     wait_until(lambda: own.hearth("gateway", "list", check=False).returncode == 0, seconds=60, what="another warden")
-    now = (own.run_dir / "accelerator").stat().st_mtime_ns if (own.run_dir / "accelerator").exists() else None
-    assert now == seen
+    assert (own.run_dir / "accelerator").stat().st_mtime_ns == seen

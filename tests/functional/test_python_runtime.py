@@ -132,13 +132,13 @@ def test_a_python_path_of_ones_own_takes_the_place_of_the_layers(lambda_client, 
 WRAPPER = """#!/bin/bash
 args=("$@")
 args=("${args[@]:0:$#-1}" "-X" "importtime" "${args[@]: -1}")
-export WRAPPED=yes PYTHONPATH=/var/task/more
+export WRAPPED=$(cat ./word) PYTHONPATH=/var/task/more
 exec "${args[@]}"
 """
 
 
 def test_a_wrapper_starts_the_runtime(lambda_client, make_function):
-    files = {"wrapper": (WRAPPER, 0o100755), "more/shelf.py": "BOOK = 'here'\n",
+    files = {"wrapper": (WRAPPER, 0o100755), "word": "yes", "more/shelf.py": "BOOK = 'here'\n",
              "app.py": "import os, shelf, sys\ndef handler(e, c):\n    if e == 'fail': raise KeyError(e)\n"
                        "    return [e, shelf.BOOK, os.environ['WRAPPED'], sys._xoptions, c.function_name]\n"}
     name = make_function(files, Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}})

@@ -96,8 +96,7 @@ Ec2Result<std::string> zone_of(const Request& request) {
                             name.empty() ? id : name, all));
 }
 
-// Attributes that a subnet has here only switched off.
-// What can't be had here may be turned off, which it is.
+// Attributes that a subnet has here only switched off: that may be asked for.
 Ec2Result<> refuse_unsupported(const Param& params) {
   bool any = params["MapPublicIpOnLaunch"].given();
   for (auto name :
@@ -107,9 +106,10 @@ Ec2Result<> refuse_unsupported(const Param& params) {
     TRY_ASSIGN(bool on, params[name]["Value"].flag(name, false));
     if (on) return refuse(Kind::invalid, "UnsupportedOperation", fmt::format("{} is not supported here", name));
   }
-  for (auto name : {"CustomerOwnedIpv4Pool", "EnableLniAtDeviceIndex", "PrivateDnsHostnameTypeOnLaunch"}) {
+  for (auto [name, only] : {std::pair{"CustomerOwnedIpv4Pool", ""}, std::pair{"EnableLniAtDeviceIndex", ""},
+                            std::pair{"PrivateDnsHostnameTypeOnLaunch", "ip-name"}}) {
     any = any || params[name].given();
-    bool usual = params[name].text("ip-name") == "ip-name";
+    bool usual = params[name].text(only) == only;
     if (!usual) return refuse(Kind::invalid, "UnsupportedOperation", fmt::format("{} is not supported here", name));
   }
   if (any) return {};

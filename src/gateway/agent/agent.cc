@@ -315,7 +315,10 @@ Result<> Agent::run() {
     if (poll(polled, 3, poll_ms()) < 0 && errno != EINTR) return fail_errno("poll");
     // Always: some events wake nobody.
     ring_buffer__consume(ring_);
-    if (polled[2].revents != 0) serve_control();
+    if ((polled[2].revents & POLLHUP) != 0 && options_.control_port)
+      end_connection();
+    else if (polled[2].revents != 0)
+      serve_control();
     if (polled[1].revents != 0) {
       if (auto accepted = kernel::accept_connection(listener_.get())) {
         connection_ = ControlLine(std::move(*accepted));

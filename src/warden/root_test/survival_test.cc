@@ -190,7 +190,9 @@ TEST_F(WardenRoot, AContainerOfWhichItsZygoteNeverToldIsReaped) {
   start_warden();
   connect();
   EXPECT_THAT(client_->call_error(MakeContainer{"dying"}).message, ::testing::HasSubstr("zygote"));
-  EXPECT_TRUE(soon([&] { return file_text(fmt::format("/proc/{0}/task/{0}/children", warden_)).empty(); }));
+  const auto children = fmt::format("/proc/{0}/task/{0}/children", warden_);
+  ASSERT_EQ(access(children.c_str(), R_OK), 0);
+  EXPECT_TRUE(soon([&] { return file_text(children).empty(); }));
 }
 
 }  // namespace
