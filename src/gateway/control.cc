@@ -29,9 +29,10 @@ std::string encode(const ControlReply& reply) { return bytes_of(reply); }
 
 Result<ControlRequest> decode_control_request(std::string_view datagram) {
   TRY_ASSIGN(auto request, message_of<ControlRequest>(datagram));
-  if (request.op < ControlOp::hello || request.op > ControlOp::stats)
+  if (request.op < ControlOp::hello || request.op > ControlOp::take)
     return fail(Kind::invalid, "unknown control operation");
-  const bool tagless = request.op == ControlOp::hello || request.op == ControlOp::stats;
+  const bool tagless =
+      request.op == ControlOp::hello || request.op == ControlOp::stats || request.op == ControlOp::take;
   if (request.tag > kMaxTag || (request.tag == 0 && !tagless)) return fail(Kind::invalid, "tag out of range");
   if (request.op == ControlOp::set_attachment &&
       (request.at.state < kAttachmentActive || request.at.state > kAttachmentDrops || request.at.mtu < 576))
@@ -42,6 +43,14 @@ Result<ControlRequest> decode_control_request(std::string_view datagram) {
 Result<ControlReply> decode_control_reply(std::string_view datagram) {
   TRY_ASSIGN(auto reply, message_of<ControlReply>(datagram));
   if (reply.failed > kKinds) return fail(Kind::invalid, "unknown error kind");
+  if (reply.change_count > kMaxChangesEach) return fail(Kind::invalid, "too many changes of port blocks");
+  for (uint32_t i = 0; i < reply.change_count; ++i) {
+    const BlockChange& change = reply.changes[i];
+    const bool has_ports = change.kind <= BlockChange::kReleased;
+    if (change.kind < BlockChange::kGiven || change.kind > BlockChange::kResumed || change.tag > kMaxTag ||
+        (has_ports && (change.first_port > 65535 || change.count == 0 || change.count > 65536 - change.first_port)))
+      return fail(Kind::invalid, "change of a port block of a wrong shape");
+  }
   reply.text[kMaxControlText - 1] = 0;
   return reply;
 }

@@ -18,6 +18,8 @@ namespace hearth::gateway {
 constexpr uint32_t kControlVersion = 3;
 constexpr size_t kMaxProofs = 256;  // that one gateway works on at a time
 constexpr int kProofMs = 1000;
+constexpr int kTakeMs = 5000;           // how long `take` waits for something to tell
+constexpr size_t kMaxChangesEach = 16;  // in one reply
 
 enum class ControlOp : uint32_t {
   hello = 1,          // is the gateway ready?
@@ -26,6 +28,7 @@ enum class ControlOp : uint32_t {
   release,            // tag, address, generation: the container is gone
   prove,              // tag: does the next hop answer?
   stats,              // tag, 0: what belongs to no attachment
+  take,               // epoch, serial: what happened to port blocks behind that (agent/block_journal.h); one at a time
 };
 
 struct ControlRequest {
@@ -36,10 +39,32 @@ struct ControlRequest {
   uint32_t address = 0;     // network order
   uint32_t generation = 0;  // releases this one and older ones
   attachment at{};
+  uint64_t epoch = 0;
+  uint64_t serial = 0;
 };
-static_assert(sizeof(ControlRequest) == 56);
+static_assert(sizeof(ControlRequest) == 72);
 
 constexpr size_t kMaxControlText = 160;
+
+struct BlockChange {
+  enum Kind : uint32_t {
+    kGiven = 1,  // to `container`
+    kStanding,   // is the container's since a time that is not known
+    kReleased,   // by the container
+    kCleared,    // all blocks of the attachment are gone
+    kBegun,      // a new epoch; `count` changes before it were lost
+    kResumed,    // all that stands was told
+  };
+  uint32_t kind = 0;
+  uint32_t age_ms = 0;  // ago, when the reply was sent
+  uint32_t tag = 0;
+  uint32_t external = 0;   // address; network order
+  uint32_t container = 0;  // address; network order
+  uint32_t generation = 0;
+  uint32_t first_port = 0;
+  uint32_t count = 0;  // of ports; of what was lost
+};
+static_assert(sizeof(BlockChange) == 32);
 
 struct ControlReply {
   uint32_t version = kControlVersion;
@@ -51,8 +76,11 @@ struct ControlReply {
   uint32_t free_blocks = 0;
   uint32_t held_packets = 0;
   timeouts limits{};  // ticks; of tag 0
-  uint32_t pad = 0;
+  uint32_t change_count = 0;
   gateway_counters counters{};
+  uint64_t epoch = 0;
+  uint64_t serial = 0;  // of the last change here
+  BlockChange changes[kMaxChangesEach] = {};
   char text[kMaxControlText] = {};
 };
 

@@ -50,6 +50,26 @@ TEST(Control, AnErrorArrivesWithItsKindAndText) {
   EXPECT_LT(result.error().message.size(), 2 * kMaxControlText);
 }
 
+TEST(Control, ChangesOfPortBlocksOfAWrongShapeAreRefused) {
+  const auto refused = [](auto change) {
+    ControlReply reply;
+    reply.change_count = kMaxChangesEach;
+    for (auto& each : reply.changes) each = {.kind = BlockChange::kGiven, .tag = 1, .first_port = 65472, .count = 64};
+    change(reply);
+    return !decode_control_reply(encode(reply));
+  };
+  EXPECT_FALSE(refused([](ControlReply&) {}));
+  EXPECT_TRUE(refused([](ControlReply& r) { ++r.change_count; }));
+  EXPECT_TRUE(refused([](ControlReply& r) { r.changes[15].kind = 0; }));
+  EXPECT_TRUE(refused([](ControlReply& r) { r.changes[15].kind = BlockChange::kResumed + 1; }));
+  EXPECT_TRUE(refused([](ControlReply& r) { r.changes[15].tag = kMaxTag + 1; }));
+  EXPECT_TRUE(refused([](ControlReply& r) { r.changes[15].first_port = 65473; }));
+  EXPECT_TRUE(refused([](ControlReply& r) { r.changes[15].first_port = UINT32_MAX; }));
+  EXPECT_TRUE(refused([](ControlReply& r) { r.changes[15].count = 0; }));
+  EXPECT_TRUE(refused([](ControlReply& r) { r.changes[15].count = UINT32_MAX; }));
+  EXPECT_FALSE(refused([](ControlReply& r) { r.changes[15] = {.kind = BlockChange::kBegun, .count = UINT32_MAX}; }));
+}
+
 TEST(Control, AReplyWithoutAnEndOfTextIsCut) {
   ControlReply reply;
   std::fill_n(reply.text, kMaxControlText, 'x');

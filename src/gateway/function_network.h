@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/json.h"
@@ -52,6 +53,23 @@ struct AttachmentInfo {
   std::string mac;
   std::string address;
   bool proven = false;
+};
+
+// What happened to a gateway's port blocks, in its order, behind a place in its journal.
+struct BlockChanges {
+  struct Change {
+    std::string what;  // "given", "standing", "released", "cleared", "begun", "resumed" (warden/protocol.h)
+    WallTime at{};
+    std::string attachment;  // "": not known any more
+    std::string vpc;         // "": the way out's, or not known any more
+    std::string external;    // address
+    std::string container;   // address
+    uint32_t first_port = 0;
+    uint32_t count = 0;
+  };
+  uint64_t epoch = 0;
+  uint64_t serial = 0;
+  std::vector<Change> changes;
 };
 
 class FunctionNetwork {
@@ -95,6 +113,9 @@ class FunctionNetwork {
   // {"attachments":{NAME:{counter:number}},"gateway":{counter:number}}: of those named that are the gateway's.
   using StatsDone = std::function<void(Result<json::object>)>;
   virtual void stats(const GatewayId& gateway, const std::vector<std::string>& attachments, StatsDone done) = 0;
+  // Answers when there is something to tell, or with nothing after some seconds; takes what is up to `serial` as taken.
+  using BlocksDone = std::function<void(Result<BlockChanges>)>;
+  virtual void take_blocks(const GatewayId& gateway, uint64_t epoch, uint64_t serial, BlocksDone done) = 0;
 
   // ---- local VPCs
   virtual Result<> ensure_vpc(const VpcId& vpc) = 0;

@@ -397,6 +397,7 @@ Result<> Network::delete_attachment(const std::string& attachment) {
     gateway->remove_attachment(record.tag, [](Result<ControlReply>) {});
   TRY(remove_port(record));
   if (attachment == kOutside) TRY(undo_host(names_));
+  block_names_.deleted(attachment, record);
   return programs_->drop_attachment(attachment);
 }
 
@@ -471,6 +472,17 @@ void Network::stats(const GatewayId& gateway, const std::vector<std::string>& at
   };
   for (const auto& [name, tag] : tags) ask(name, tag);
   ask("", 0);
+}
+
+void Network::take_blocks(const GatewayId& gateway, uint64_t epoch, uint64_t serial, BlocksDone done) {
+  auto found = gateway_of(gateway);
+  if (!found) return done(std::unexpected(found.error()));
+  const ControlRequest request{.op = ControlOp::take, .at = {}, .epoch = epoch, .serial = serial};
+  const auto tell = [this, done = std::move(done)](Result<ControlReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done(block_names_.named(*reply, programs_->attachments(), SystemClock().wall()));
+  };
+  (*found)->send(request, tell, kTakeAnswerMs);
 }
 
 // ---- local VPCs -------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gateway/block_names.h"
 #include "gateway/function_network.h"
 #include "gateway/names.h"
 #include "gateway/outside.h"
@@ -35,6 +36,7 @@ class Network final : public FunctionNetwork {
   Result<> ensure_policy(const std::string& policy, const std::vector<Rule>& egress) override;
   Result<> delete_policy(const std::string& policy) override;
   void stats(const GatewayId& gateway, const std::vector<std::string>& attachments, StatsDone done) override;
+  void take_blocks(const GatewayId& gateway, uint64_t epoch, uint64_t serial, BlocksDone done) override;
 
   Result<> ensure_vpc(const VpcId& vpc) override;
   Result<> ensure_subnet(const VpcId& vpc, const SubnetId& subnet, const std::string& cidr) override;
@@ -58,6 +60,7 @@ class Network final : public FunctionNetwork {
   static constexpr int kProveAnswerMs = 1500;  // the gateway itself stops after kProofMs
   static constexpr int kStatsMs = 2000;
   static constexpr int kTellMs = 30'000;  // a machine may have to boot first
+  static constexpr int kTakeAnswerMs = kTakeMs + 2000;
 
   explicit Network(Options options) : options_(std::move(options)), names_(options_.instance, options_.run_dir) {}
   Result<> start();
@@ -94,6 +97,7 @@ class Network final : public FunctionNetwork {
   std::unique_ptr<Vpcs> vpcs_;
   std::map<GatewayId, std::unique_ptr<SupervisedGateway>> gateways_;
   std::unique_ptr<Slots> slots_;
+  BlockNames block_names_;
 };
 
 }  // namespace hearth::gateway

@@ -26,7 +26,7 @@ class SupervisedGateway {
   using Time = std::chrono::steady_clock::time_point;
   using Answer = std::function<void(Result<ControlReply>)>;
   static constexpr size_t kMaxUnanswered = 65536;
-  static constexpr size_t kWindow = 100;
+  static constexpr size_t kWindow = 64;  // whose replies fit the socket
   static constexpr int kReadyMs = 10'000;
   static constexpr int kGreetMs = 500;     // and again, until there is an answer
   static constexpr int kBirthMs = 60'000;  // one that has not answered by then is ended and started again

@@ -45,6 +45,22 @@ Result<> ensure_policy(gateway::FunctionNetwork& network, const EnsurePolicy& re
   return network.ensure_policy(request.policy, rules);
 }
 
+TakeBlocksReply blocks_reply(gateway::BlockChanges changes) {
+  TakeBlocksReply reply{
+      .epoch = static_cast<int64_t>(changes.epoch), .serial = static_cast<int64_t>(changes.serial), .changes = {}};
+  for (auto& each : changes.changes) {
+    reply.changes.push_back({.what = std::move(each.what),
+                             .at_ms = each.at.time_since_epoch().count(),
+                             .attachment = std::move(each.attachment),
+                             .vpc = std::move(each.vpc),
+                             .external = std::move(each.external),
+                             .container = std::move(each.container),
+                             .first_port = each.first_port,
+                             .count = each.count});
+  }
+  return reply;
+}
+
 // One overload a request; the last is for those that are not the network's.
 struct Answer {
   gateway::FunctionNetwork& network;
@@ -90,6 +106,14 @@ struct Answer {
       if (!counters) return told(std::unexpected(std::move(counters).error()));
       told(Reply(GatewayStatsReply{*std::move(counters)}));
     });
+    return true;
+  }
+  bool operator()(const TakeBlocks& r) const {
+    const auto tell = [told = reply](Result<gateway::BlockChanges> changes) {
+      if (!changes) return told(std::unexpected(std::move(changes).error()));
+      told(Reply(blocks_reply(*std::move(changes))));
+    };
+    network.take_blocks(r.gateway, static_cast<uint64_t>(r.epoch), static_cast<uint64_t>(r.serial), tell);
     return true;
   }
   bool operator()(const auto&) const { return false; }

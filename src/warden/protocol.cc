@@ -8,45 +8,13 @@
 #include <map>
 #include <utility>
 
+#include "warden/protocol_words.h"
 #include "warden/text_forms.h"
 
 namespace hearth::warden {
 namespace {
 
 constexpr int64_t kMaxId = std::numeric_limits<int64_t>::max();
-constexpr std::array<std::string_view, 3> kStates = {"making", "warm", "bound"};
-constexpr std::array<std::string_view, 4> kCauses = {"exited", "signaled", "killed", "lost"};
-constexpr std::array<std::string_view, 3> kDrivers = {"netns", "vm", "auto"};
-constexpr std::array<std::string_view, 5> kNetworkKinds = {"attachment", "host", "policy", "subnet", "vpc"};
-constexpr std::array<std::string_view, 4> kProtocols = {"tcp", "udp", "icmp", "-1"};
-
-// In the order of the Request and Reply alternatives.
-constexpr std::array<std::string_view, std::variant_size_v<Request>> kOps = {"hello",
-                                                                             "list_containers",
-                                                                             "make_container",
-                                                                             "adopt_container",
-                                                                             "bind",
-                                                                             "kill",
-                                                                             "freeze",
-                                                                             "ensure_gateway",
-                                                                             "ensure_vpc",
-                                                                             "ensure_subnet",
-                                                                             "delete_vpc",
-                                                                             "delete_subnet",
-                                                                             "ensure_attachment",
-                                                                             "ensure_outside",
-                                                                             "delete_attachment",
-                                                                             "ensure_policy",
-                                                                             "delete_policy",
-                                                                             "add_vpc_host",
-                                                                             "delete_vpc_host",
-                                                                             "attach_vpc_bridge",
-                                                                             "attach_vpc_vxlan",
-                                                                             "detach_vpc",
-                                                                             "list_network",
-                                                                             "gateway_stats"};
-constexpr std::array<std::string_view, std::variant_size_v<Reply>> kReplies = {
-    "done", "hello", "list_containers", "container", "bind", "attachment", "list_network", "gateway_stats"};
 
 // Reads the fields of one message; each method takes the place where the value goes and refuses what does not fit.
 class Reader {
@@ -338,6 +306,12 @@ Result<> fields(A& a, GatewayStats& m) {
   TRY(a.id("gateway", m.gateway));
   return a.names("attachments", m.attachments, kMaxStats);
 }
+template <typename A>
+Result<> fields(A& a, TakeBlocks& m) {
+  TRY(a.id("gateway", m.gateway));
+  TRY(a.integer("epoch", m.epoch, 0, kMaxId));
+  return a.integer("serial", m.serial, 0, kMaxId);
+}
 
 template <typename A>
 Result<> fields(A&, Done&) {
@@ -385,6 +359,23 @@ Result<> fields(A& a, ListNetworkReply& m) {
 template <typename A>
 Result<> fields(A& a, GatewayStatsReply& m) {
   return a.object("counters", m.counters);
+}
+template <typename A>
+Result<> fields(A& a, BlockChange& m) {
+  TRY(a.word("what", m.what, kBlockChanges));
+  TRY(a.integer("at_ms", m.at_ms, 0, kMaxId));
+  TRY(a.name_or_empty("attachment", m.attachment));
+  TRY(a.name_or_empty("vpc", m.vpc));
+  TRY(a.address_or_empty("external", m.external));
+  TRY(a.address_or_empty("container", m.container));
+  TRY(a.integer("first_port", m.first_port, 0, 65535));
+  return a.integer("count", m.count, 0, std::numeric_limits<uint32_t>::max());
+}
+template <typename A>
+Result<> fields(A& a, TakeBlocksReply& m) {
+  TRY(a.integer("epoch", m.epoch, 0, kMaxId));
+  TRY(a.integer("serial", m.serial, 0, kMaxId));
+  return a.items("changes", m.changes, kMaxChanges);
 }
 template <typename A>
 Result<> fields(A& a, ContainerGone& m) {

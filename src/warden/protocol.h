@@ -41,6 +41,7 @@ constexpr size_t kMaxNameservers = 3;
 constexpr size_t kMaxContainers = 4096;  // in one ListContainersReply
 constexpr size_t kMaxListed = 500;       // names in one ListNetworkReply
 constexpr size_t kMaxStats = 40;         // attachments in one GatewayStatsReply
+constexpr size_t kMaxChanges = 64;       // of port blocks, in one TakeBlocksReply
 constexpr size_t kMaxErrorText = 4096;   // bytes of an error's message; longer ones are cut
 
 // ---- containers -----------------------------------------------------------------------------------------------
@@ -227,14 +228,39 @@ struct GatewayStatsReply {
   json::object counters;
 };
 
+// What happened to a gateway's port blocks behind a place in its journal (RFC 6888 REQ-12). What is up to that place is
+// forgotten: ask again only when it is safe. Answered when there is something, or with nothing after some seconds.
+struct TakeBlocks {
+  GatewayId gateway;
+  int64_t epoch = 0;  // of the last reply; 0: none is known, and all that stands is told
+  int64_t serial = 0;
+};
+struct BlockChange {
+  // "given", "standing" (was given at a time not told), "released", "cleared" (all of the attachment), "begun" (a new
+  // epoch; `count` changes before it were lost), "resumed" (what was not told standing since "begun" is over)
+  std::string what;
+  int64_t at_ms = 0;       // since 1970
+  std::string attachment;  // "": not known any more
+  std::string vpc;         // "": not a VPC's, or not known any more
+  std::string external;    // address
+  std::string container;   // address
+  int64_t first_port = 0;
+  int64_t count = 0;  // of ports
+};
+struct TakeBlocksReply {
+  int64_t epoch = 0;
+  int64_t serial = 0;  // of the last of them
+  std::vector<BlockChange> changes;
+};
+
 struct Done {};  // the reply of an op that has nothing to say
 
 using Request = std::variant<Hello, ListContainers, MakeContainer, AdoptContainer, Bind, Kill, Freeze, EnsureGateway,
                              EnsureVpc, EnsureSubnet, DeleteVpc, DeleteSubnet, EnsureAttachment, EnsureOutside,
                              DeleteAttachment, EnsurePolicy, DeletePolicy, AddVpcHost, DeleteVpcHost, AttachVpcBridge,
-                             AttachVpcVxlan, DetachVpc, ListNetwork, GatewayStats>;
+                             AttachVpcVxlan, DetachVpc, ListNetwork, GatewayStats, TakeBlocks>;
 using Reply = std::variant<Done, HelloReply, ListContainersReply, ContainerReply, BindReply, AttachmentReply,
-                           ListNetworkReply, GatewayStatsReply>;
+                           ListNetworkReply, GatewayStatsReply, TakeBlocksReply>;
 
 // "make_container" for MakeContainer, and so on.
 std::string_view op_name(const Request& request);

@@ -84,6 +84,7 @@ TEST(Protocol, EveryRequestSurvivesTheWire) {
       DetachVpc{VpcId("vpc-1"), SubnetId("subnet-1")},
       ListNetwork{"policy", "groups-1"},
       GatewayStats{GatewayId("gw-0"), {"outside", "subnet-1"}},
+      TakeBlocks{GatewayId("gw-0"), 3, 4},
   };
   for (const Request& original : requests) {
     std::string wire = encode(RequestFrame{3, original});
@@ -97,6 +98,7 @@ TEST(Protocol, EveryRequestSurvivesTheWire) {
 TEST(Protocol, EveryReplySurvivesTheWire) {
   ListContainersReply list{{{ContainerId(kContainer), "python3.11", ContainerState::bound},
                             {ContainerId("cfedcba9876543210"), "provided", ContainerState::warm}}};
+  BlockChange change{"given", 1'764'000'000'000, "subnet-1", "vpc-1", "10.0.0.4", "100.64.1.0", 1024, 64};
   std::vector<Reply> replies = {Done{},
                                 HelloReply{1, {"python3.11", "provided"}, "v1"},
                                 list,
@@ -104,7 +106,8 @@ TEST(Protocol, EveryReplySurvivesTheWire) {
                                 BindReply{1, 2, 3, 4},
                                 AttachmentReply{12, "02:00:00:00:00:01", "10.0.1.5", true},
                                 ListNetworkReply{{{"subnet-1", "vpc-1"}, {"groups-1", ""}}, true},
-                                GatewayStatsReply{{{"gateway", json::object{{"sessions", 3}}}}}};
+                                GatewayStatsReply{{{"gateway", json::object{{"sessions", 3}}}}},
+                                TakeBlocksReply{1, 2, {change}}};
   for (const Reply& original : replies) {
     std::string wire = encode(ReplyFrame{9, original});
     auto decoded = decode_server_frame(wire);
@@ -122,6 +125,18 @@ TEST(Protocol, NetworksAreListedByKindAndPage) {
   expect_refused(request("list_network", R"("kind":"container","after":"")"), "kind must be one of");
   expect_refused(request("list_network", R"("kind":"vpc","after":"../x")"), "after is not a name");
   expect_refused(request("list_network", R"("kind":"vpc")"), "after");
+}
+
+TEST(Protocol, AReplyHoldsSoManyChangesOfBlocksAndNoMore) {
+  const std::string longest(kMaxName, 'n');
+  TakeBlocksReply reply;
+  reply.changes.assign(kMaxChanges, {"standing", std::numeric_limits<int64_t>::max(), longest, longest,
+                                     "255.255.255.255", "255.255.255.255", 65535, 4'294'967'295});
+  std::string wire = encode(ReplyFrame{std::numeric_limits<int64_t>::max(), reply});
+  EXPECT_LE(wire.size(), kMaxMessage);
+  EXPECT_TRUE(decode_server_frame(wire));
+  reply.changes.emplace_back(reply.changes.back());
+  EXPECT_FALSE(decode_server_frame(encode(ReplyFrame{1, reply})));
 }
 
 TEST(Protocol, TheFullestPageOfNamesFitsAndNoMore) {

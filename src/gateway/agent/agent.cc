@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <random>
 
 #include "gateway/agent/frames.h"
 #include "kernel/netlink.h"
@@ -37,9 +38,20 @@ Result<Fd> take_lock(const std::string& path) {
   return file;
 }
 
+uint64_t monotonic_ns() {
+  const auto now = steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+}
+
+// Never that of an agent before, nor one that its overflows count up to; fits a signed number.
+uint64_t random_epoch() {
+  std::random_device random;
+  return ((uint64_t{random()} << 32 | random()) >> 2) + 1;
+}
+
 }  // namespace
 
-Agent::Agent(AgentOptions options) : options_(std::move(options)), neighbours_(world()) {}
+Agent::Agent(AgentOptions options) : options_(std::move(options)), neighbours_(world()), journal_(random_epoch()) {}
 
 Agent::~Agent() {
   if (ring_ != nullptr) ring_buffer__free(ring_);
@@ -59,6 +71,7 @@ Result<> Agent::start() {
   TRY_ASSIGN(pat_, Pat::open(options_.pat));
   ring_ = ring_buffer__new(pat_->events_map(), on_event, this, nullptr);
   if (ring_ == nullptr) return fail_errno("open ring buffer");
+  TRY(begin_journal());
   next_collect_ = steady_clock::now() + milliseconds(kCollectMs);
   for (const auto& key : pat_->pending_neighbours()) neighbours_.ask_again(key.tag, key.address, steady_clock::now());
   return open_control();
@@ -163,11 +176,11 @@ void Agent::handle_event(const event& head, std::span<const uint8_t> packet) {
       return answer_with_icmp(head, packet);
     case kEventBlock:
       // Which container had which ports when (RFC 6888 REQ-12): blocks, never flows or destinations.
-      if (options_.log_blocks)
-        std::fprintf(stderr, "hearth-gateway: ports attachment=%u container=%s generation=%u ports=%u-%u\n", head.tag,
-                     kernel::address_text(ntohl(head.address)).c_str(), head.generation, head.port,
-                     head.port + kBlockPorts - 1);
-      return;
+      std::fprintf(stderr, "hearth-gateway: ports attachment=%u container=%s generation=%u ports=%u-%u\n", head.tag,
+                   kernel::address_text(ntohl(head.address)).c_str(), head.generation, head.port,
+                   head.port + kBlockPorts - 1);
+      return note(BlockChange::kGiven,
+                  {head.tag, pat_->external_of(head.tag), head.address, head.generation, head.port}, head.at);
     default:
       return;
   }
@@ -185,6 +198,7 @@ void Agent::answer_with_icmp(const event& head, std::span<const uint8_t> packet)
 void Agent::end_connection() {
   ++connection_number_;
   port_open_ = false;
+  asked_.reset();
   unsent_.clear();
   if (options_.control_port) return connection_.drain();
   connection_.reset();
@@ -229,6 +243,7 @@ void Agent::handle(const ControlRequest& request) {
     };
     return neighbours_.prove(request.tag, at->router, prove_done, steady_clock::now());
   }
+  if (request.op == ControlOp::take) return take(request);
   auto done = carry_out(request);
   if (!done) return reply(failed_reply(request.sequence, done.error()));
   done->sequence = request.sequence;
@@ -238,20 +253,38 @@ void Agent::handle(const ControlRequest& request) {
 Result<ControlReply> Agent::carry_out(const ControlRequest& request) {
   switch (request.op) {
     case ControlOp::set_attachment:
-      TRY(pat_->set(request.tag, request.at));
+      TRY(set_attachment(request));
       return ControlReply{};
-    case ControlOp::remove_attachment:
+    case ControlOp::remove_attachment: {
       neighbours_.forget_attachment(request.tag);
+      const uint32_t external = pat_->external_of(request.tag);
       TRY(pat_->remove(request.tag));
+      note_cleared(request.tag, external);
       return ControlReply{};
+    }
     case ControlOp::release:
-      TRY(pat_->release(request.tag, request.address, request.generation));
+      TRY(release(request));
       return ControlReply{};
     case ControlOp::stats:
       return stats(request.tag);
     default:
       return ControlReply{};
   }
+}
+
+Result<> Agent::set_attachment(const ControlRequest& request) {
+  TRY_ASSIGN(const attachment before, pat_->get(request.tag));
+  TRY(pat_->set(request.tag, request.at));
+  if (before.state != 0 && before.address != request.at.address) note_cleared(request.tag, before.address);
+  return {};
+}
+
+Result<> Agent::release(const ControlRequest& request) {
+  // What it was given is told before what it gives back.
+  ring_buffer__consume(ring_);
+  TRY_ASSIGN(const auto freed, pat_->release(request.tag, request.address, request.generation));
+  for (const auto& block : freed) note(BlockChange::kReleased, block, monotonic_ns());
+  return {};
 }
 
 ControlReply Agent::stats(uint32_t tag) {
@@ -289,6 +322,64 @@ void Agent::send_replies() {
   }
 }
 
+// ---- changes of port blocks ----------------------------------------------------------------------------------------
+
+void Agent::note(BlockChange::Kind kind, const Pat::Block& block, uint64_t at) {
+  journal_.add({.kind = kind,
+                .tag = block.tag,
+                .external = block.external,
+                .container = block.container,
+                .generation = block.generation,
+                .first_port = block.first_port,
+                .count = kBlockPorts},
+               at);
+}
+
+void Agent::note_cleared(uint32_t tag, uint32_t external) {
+  journal_.add({.kind = BlockChange::kCleared, .tag = tag, .external = external}, monotonic_ns());
+}
+
+Result<> Agent::begin_journal() {
+  TRY_ASSIGN(const auto held, pat_->held_blocks());
+  std::vector<BlockChange> standing;
+  standing.reserve(held.size());
+  for (const auto& block : held) {
+    standing.push_back({.tag = block.tag,
+                        .external = block.external,
+                        .container = block.container,
+                        .generation = block.generation,
+                        .first_port = block.first_port,
+                        .count = kBlockPorts});
+  }
+  journal_.begin(standing, monotonic_ns());
+  return {};
+}
+
+// One who asks again has given up the former question.
+void Agent::take(const ControlRequest& request) {
+  if (asked_) {
+    ControlReply nothing;
+    nothing.sequence = asked_->sequence;
+    nothing.epoch = asked_->epoch;
+    nothing.serial = asked_->serial;
+    reply(nothing);
+  }
+  asked_ = {request.sequence, request.epoch, request.serial, steady_clock::now() + milliseconds(kTakeMs)};
+}
+
+void Agent::tell_changes() {
+  if (!asked_) return;
+  if (!journal_.has_more(asked_->epoch, asked_->serial) && steady_clock::now() < asked_->until) return;
+  const Asked asked = *std::exchange(asked_, std::nullopt);
+  if (journal_.must_begin(asked.epoch)) {
+    if (auto begun = begin_journal(); !begun) return reply(failed_reply(asked.sequence, begun.error()));
+  }
+  ControlReply answer;
+  answer.sequence = asked.sequence;
+  journal_.tell(asked.epoch, asked.serial, monotonic_ns(), answer);
+  reply(answer);
+}
+
 // ---- loop -------------------------------------------------------------------------------------------------------
 
 void Agent::collect() {
@@ -301,6 +392,7 @@ void Agent::collect() {
 int Agent::poll_ms() const {
   auto next = next_collect_;
   if (const auto due = neighbours_.next_deadline()) next = std::min(next, *due);
+  if (asked_) next = std::min(next, asked_->until);
   const auto wait = std::chrono::ceil<milliseconds>(next - steady_clock::now()).count();
   const bool looks = options_.control_port && !port_open_;
   return static_cast<int>(std::clamp<int64_t>(wait, 0, looks ? kPortLookMs : kCollectMs));
@@ -323,9 +415,11 @@ Result<> Agent::run() {
       if (auto accepted = kernel::accept_connection(listener_.get())) {
         connection_ = ControlLine(std::move(*accepted));
         unsent_.clear();
+        asked_.reset();
         ++connection_number_;
       }
     }
+    tell_changes();
     const auto now = steady_clock::now();
     neighbours_.expire(now);
     if (now >= next_collect_) {

@@ -9,10 +9,13 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "gateway/agent/block_journal.h"
 #include "gateway/agent/neighbours.h"
 #include "gateway/agent/pat.h"
 #include "gateway/control.h"
@@ -28,7 +31,6 @@ struct AgentOptions {
   std::string lock;           // file that the living agent of this gateway holds; "": none
   int control_fd = -1;        // a connection that stands already; -1: none
   bool control_port = false;  // it is a machine's port: never closed, whoever has the other end
-  bool log_blocks = true;
 };
 
 class Agent {
@@ -53,7 +55,14 @@ class Agent {
   bool port_is_open();
   void handle(const ControlRequest& request);
   Result<ControlReply> carry_out(const ControlRequest& request);
+  Result<> set_attachment(const ControlRequest& request);
+  Result<> release(const ControlRequest& request);
   ControlReply stats(uint32_t tag);
+  void note(BlockChange::Kind kind, const Pat::Block& block, uint64_t at);
+  void note_cleared(uint32_t tag, uint32_t external);
+  Result<> begin_journal();
+  void take(const ControlRequest& request);
+  void tell_changes();
   void reply(ControlReply reply);
   void send_replies();
 
@@ -74,6 +83,14 @@ class Agent {
   std::deque<std::string> unsent_;  // replies that it had no room for; while there are any, no request is read
   ring_buffer* ring_ = nullptr;
   Neighbours neighbours_;
+  BlockJournal journal_;
+  struct Asked {
+    uint32_t sequence;
+    uint64_t epoch;
+    uint64_t serial;
+    Neighbours::Time until;
+  };
+  std::optional<Asked> asked_;  // for changes of blocks
   Neighbours::Time next_collect_;
   size_t proofs_ = 0;
   uint64_t connection_number_ = 0;  // a late proof does not answer on a later connection

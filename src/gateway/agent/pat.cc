@@ -218,13 +218,33 @@ Result<attachment> Pat::get(uint32_t tag) const {
   return at;
 }
 
-Result<> Pat::release(uint32_t tag, uint32_t address, uint32_t generation) {
+uint32_t Pat::external_of(uint32_t tag) const {
+  const auto at = get(tag);
+  return at ? at->address : 0;
+}
+
+Result<std::vector<Pat::Block>> Pat::held_blocks() const {
+  std::vector<Block> held;
+  for (const auto& [tag, tables] : tables_) {
+    TRY_ASSIGN(const auto blocks, all_blocks(tables.blocks.get()));
+    const uint32_t external = external_of(tag);
+    for (uint32_t index = kFirstBlock; index < kBlocks; ++index) {
+      const port_block& block = blocks[index];
+      if (block.generation != 0) held.push_back({tag, external, block.owner, block.generation, index * kBlockPorts});
+    }
+  }
+  return held;
+}
+
+Result<std::vector<Pat::Block>> Pat::release(uint32_t tag, uint32_t address, uint32_t generation) {
+  std::vector<Block> freed;
   const auto found = tables_.find(tag);
-  if (found == tables_.end()) return {};
+  if (found == tables_.end()) return freed;
   const Tables& tables = found->second;
   // Whoever holds a block has an entry here; most containers that end never sent a packet.
   host entry{};
-  if (!kernel::map_get(tables.hosts.get(), address, entry)) return {};
+  if (!kernel::map_get(tables.hosts.get(), address, entry)) return freed;
+  const uint32_t external = external_of(tag);
   TRY_ASSIGN(const auto blocks, all_blocks(tables.blocks.get()));
   for (uint32_t index = kFirstBlock; index < kBlocks; ++index) {
     const port_block& block = blocks[index];
@@ -233,9 +253,10 @@ Result<> Pat::release(uint32_t tag, uint32_t address, uint32_t generation) {
     // No generation: every session and mapping of the block is outdated from here on.
     TRY(kernel::map_put(tables.blocks.get(), index, port_block{}));
     if (bpf_map_update_elem(tables.free_blocks.get(), nullptr, &index, BPF_ANY) != 0) return fail_errno("free block");
+    freed.push_back({tag, external, address, block.generation, index * kBlockPorts});
   }
-  if (static_cast<int32_t>(generation - entry.generation) < 0) return {};
-  return kernel::map_remove(tables.hosts.get(), address);
+  if (static_cast<int32_t>(generation - entry.generation) >= 0) TRY(kernel::map_remove(tables.hosts.get(), address));
+  return freed;
 }
 
 Result<collect_args> Pat::collect(uint32_t tag) {

@@ -42,8 +42,20 @@ class Pat {
   Result<> set(uint32_t tag, const attachment& at);
   Result<> remove(uint32_t tag);
   Result<attachment> get(uint32_t tag) const;
-  // Ends all sessions of the container: of this generation and older ones. `address` in network order.
-  Result<> release(uint32_t tag, uint32_t address, uint32_t generation);
+  struct Block {
+    uint32_t tag;
+    uint32_t external;   // address; network order
+    uint32_t container;  // address; network order
+    uint32_t generation;
+    uint32_t first_port;
+  };
+  // Ends all sessions of the container: of this generation and older ones. `address` in network order. Answers the
+  // blocks that it had.
+  Result<std::vector<Block>> release(uint32_t tag, uint32_t address, uint32_t generation);
+  // All blocks that containers have.
+  Result<std::vector<Block>> held_blocks() const;
+  // The address that a port block of an attachment is of; network order.
+  uint32_t external_of(uint32_t tag) const;
   // One pass of the collector over one attachment.
   Result<collect_args> collect(uint32_t tag);
   Result<gateway_counters> counters(uint32_t tag) const;

@@ -193,5 +193,6 @@ __noinline int report_packet(struct __sk_buff* skb, __u32 type, __u32 tag, __u32
 // force nobody is woken while something that may be read later is unread).
 static __always_inline void report(__u32 type, __u32 tag, __u32 address, __u16 port, __u32 generation, __u64 flags) {
   struct event event = {.type = type, .tag = tag, .address = address, .port = port, .generation = generation};
+  if (type == kEventBlock) event.at = bpf_ktime_get_ns();
   if (bpf_ringbuf_output(&events, &event, sizeof(event), flags)) COUNT(tag, dropped_ring_full);
 }

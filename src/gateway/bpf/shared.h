@@ -285,8 +285,9 @@ struct event {
   __u8 icmp_type;
   __u8 icmp_code;
   __u16 pad;
+  __u64 at;  // CLOCK_MONOTONIC; of a block's
 };
-HEARTH_ASSERT_SIZE(event, 24);
+HEARTH_ASSERT_SIZE(event, 32);
 
 struct packet_event {
   struct event head;

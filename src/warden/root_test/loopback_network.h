@@ -62,6 +62,11 @@ class LoopbackNetwork : public gateway::FunctionNetwork {
     for (const auto& name : attachments) all[name] = std::string(name == "endless" ? kMaxMessage : 1, 'x');
     done(std::move(all));
   }
+  void take_blocks(const GatewayId&, uint64_t epoch, uint64_t serial, BlocksDone done) override {
+    gateway::BlockChanges::Change given{.what = "given", .external = "10.0.0.4", .container = "100.64.0.1"};
+    given.count = 64;
+    done(gateway::BlockChanges{epoch, serial + 1, {given}});
+  }
   Result<std::vector<Named>> list(Thing) const override { return std::vector<Named>(); }
   Result<> ensure_vpc(const VpcId&) override { return {}; }
   Result<> ensure_subnet(const VpcId&, const SubnetId&, const std::string&) override { return {}; }

@@ -57,6 +57,15 @@ TEST_F(WardenRoot, AReplyThatIsTooLongIsAnErrorAndNotTheEnd) {
   EXPECT_TRUE(stats.counters.contains("subnet-1"));
 }
 
+TEST_F(WardenRoot, HandsOnWhatHappenedToPortBlocks) {
+  auto blocks = client_->call_for<TakeBlocksReply>(TakeBlocks{GatewayId("gw-0"), 5, 7});
+  EXPECT_EQ(blocks.epoch, 5);
+  EXPECT_EQ(blocks.serial, 8);
+  ASSERT_EQ(blocks.changes.size(), 1u);
+  EXPECT_EQ(blocks.changes[0].what, "given");
+  EXPECT_EQ(blocks.changes[0].container, "100.64.0.1");
+}
+
 TEST_F(WardenRoot, HasALimitOfContainers) {
   std::vector<int64_t> ids;
   for (int i = 0; i < 65; ++i) ids.push_back(client_->send(MakeContainer{"python3.11"}));
