@@ -1,9 +1,5 @@
 // What must not pass.
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
-#include <poll.h>
-#include <sys/socket.h>
 
 #include "tests/gateway/world.h"
 
@@ -14,18 +10,6 @@ class Isolation : public World {};
 
 Rule rule(int protocol, uint16_t from, uint16_t to, uint32_t address, int length) {
   return {.protocol = protocol, .from_port = from, .to_port = to, .address = address, .prefix_length = length};
-}
-
-TEST_F(Isolation, NothingLeavesBeforeBindOrAfterUnbind) {
-  const Tenant red = make_tenant("red");
-  const Slot slot = make_slot();
-  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10", 7000, 100), "");
-  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
-  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
-  ASSERT_TRUE(net().unbind(slot));
-  EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10", 7000, 100), "");
-  EXPECT_EQ(red.server->datagrams(), 1);
-  EXPECT_GE(counter("", "slot_dropped_unbound"), 2);
 }
 
 TEST_F(Isolation, SpoofedPacketsAreDroppedAndCounted) {
@@ -90,72 +74,6 @@ TEST_F(Isolation, TheLastOfAThousandRulesCountsAndOneMoreIsRefused) {
   EXPECT_EQ(ask_udp(slot.netns.get(), "10.0.0.10"), "red 10.0.0.4");
   rules.push_back(rules.back());
   EXPECT_EQ(net().ensure_policy("long", rules).error().kind, Kind::invalid);
-}
-
-TEST_F(Isolation, OnlyTheDestinationOfASessionMayAnswer) {
-  const Tenant red = make_tenant("red");
-  const Slot slot = make_slot();
-  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
-  const auto netns = netns_of("gwt-red");
-  // Whatever a host of the VPC sends unasked to the gateway's address ends there.
-  const Fd server = socket_in(netns.get(), AF_INET, SOCK_DGRAM);
-  const auto before = counter(red.attachment, "dropped_no_session");
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  inet_pton(AF_INET, "10.0.0.4", &to.sin_addr);
-  for (uint16_t port = 1024; port < 1034; ++port) {
-    to.sin_port = htons(port);
-    ASSERT_EQ(sendto(server.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&to), sizeof to), 1);
-  }
-  EXPECT_EQ(connect_from(netns.get(), "10.0.0.4", 2000, 200).error, ETIMEDOUT);
-  EXPECT_GE(counter(red.attachment, "dropped_no_session") - before, 11);
-  EXPECT_EQ(counter(red.attachment, "packets_in"), 0);
-}
-
-TEST_F(Isolation, SessionsOfAReleasedContainerAreDeadAtOnce) {
-  const Tenant red = make_tenant("red");
-  Slot slot = make_slot();
-  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
-  const Fd client = socket_in(slot.netns.get(), AF_INET, SOCK_DGRAM);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(9000);
-  inet_pton(AF_INET, "10.0.0.10", &to.sin_addr);
-  const auto netns = netns_of("gwt-red");
-  const Fd server = socket_in(netns.get(), AF_INET, SOCK_DGRAM);
-  sockaddr_in here{};
-  here.sin_family = AF_INET;
-  here.sin_port = htons(9000);
-  ASSERT_EQ(bind(server.get(), reinterpret_cast<sockaddr*>(&here), sizeof here), 0);
-  sendto(client.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
-  pollfd polled{server.get(), POLLIN, 0};
-  ASSERT_EQ(poll(&polled, 1, 1000), 1);
-  sockaddr_in peer{};
-  socklen_t size = sizeof peer;
-  char byte;
-  recvfrom(server.get(), &byte, 1, 0, reinterpret_cast<sockaddr*>(&peer), &size);
-
-  const std::string old_address = slot.address;
-  ASSERT_TRUE(net().release_slot(std::move(slot)));
-  for (int i = 0; i < 100 && counter(red.attachment, "free_blocks") != 1008; ++i) pump(10);
-  EXPECT_EQ(counter(red.attachment, "free_blocks"), 1008);
-  sendto(server.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&peer), sizeof peer);
-  for (int i = 0; i < 100 && counter(red.attachment, "dropped_released") == 0; ++i) pump(10);
-  EXPECT_EQ(counter(red.attachment, "dropped_released"), 1);
-  EXPECT_NE(make_slot().address, old_address);
-}
-
-TEST_F(Isolation, ExpiredTtlIsToldAndDropped) {
-  const Tenant red = make_tenant("red");
-  const Slot slot = make_slot();
-  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
-  const Fd listener = socket_in(slot.netns.get(), AF_INET, SOCK_RAW, IPPROTO_ICMP);
-  send_frame(slot.netns.get(), udp_frame(slot.mac, slot.address, "10.0.0.10", 1));
-  const std::string told = read_some(listener.get());
-  ASSERT_GE(told.size(), 56u);
-  EXPECT_EQ(told[20], 11);  // time exceeded
-  EXPECT_EQ(counter(red.attachment, "dropped_ttl"), 1);
-  EXPECT_EQ(red.server->datagrams(), 0);
 }
 
 TEST_F(Isolation, AMachineWithoutItsImageIsRefused) {

@@ -74,36 +74,6 @@ TEST_F(Traffic, AMebibyteComesBackWhole) {
   EXPECT_TRUE(received == sent);
 }
 
-TEST_F(Traffic, OneSocketKeepsItsPortTowardsEveryDestination) {
-  const Tenant red = make_tenant("red");
-  ASSERT_TRUE(net().add_vpc_host(red.vpc, red.subnet, "gwt-more", "10.0.0.11"));
-  const Fd other_netns(::open("/run/netns/gwt-more", O_RDONLY | O_CLOEXEC));
-  const Slot slot = make_slot();
-  ASSERT_TRUE(net().bind(slot, red.attachment, ""));
-  const auto port_seen = [&](const Fd& client, int server_netns, const char* address) {
-    const Fd server = socket_in(server_netns, AF_INET, SOCK_DGRAM);
-    sockaddr_in here{};
-    here.sin_family = AF_INET;
-    here.sin_port = htons(9000);
-    EXPECT_EQ(bind(server.get(), reinterpret_cast<sockaddr*>(&here), sizeof here), 0);
-    inet_pton(AF_INET, address, &here.sin_addr);
-    sendto(client.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&here), sizeof here);
-    pollfd polled{server.get(), POLLIN, 0};
-    EXPECT_EQ(poll(&polled, 1, 1000), 1);
-    sockaddr_in peer{};
-    socklen_t size = sizeof peer;
-    char byte;
-    recvfrom(server.get(), &byte, 1, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&peer), &size);
-    return ntohs(peer.sin_port);
-  };
-  const Fd client = socket_in(slot.netns.get(), AF_INET, SOCK_DGRAM);
-  const Fd first_netns(::open("/run/netns/gwt-red", O_RDONLY | O_CLOEXEC));
-  const int first = port_seen(client, first_netns.get(), "10.0.0.10");
-  EXPECT_GE(first, 1024);
-  EXPECT_EQ(port_seen(client, other_netns.get(), "10.0.0.11"), first);
-  ASSERT_TRUE(net().delete_vpc_host("gwt-more"));
-}
-
 TEST_F(Traffic, ARefusedPortIsToldToTheContainer) {
   const Tenant red = make_tenant("red");
   const Slot slot = make_slot();

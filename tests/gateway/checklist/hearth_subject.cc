@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "gateway/agent/pat.h"
 #include "gateway/names.h"
 #include "kernel/bpf.h"
@@ -101,6 +103,28 @@ void HearthSubject::clear() {
   }
   vpcs_.clear();
   tags_.clear();
+}
+
+std::vector<BlockChanges::Change> HearthSubject::log_of_blocks(Vpc& vpc) {
+  constexpr int kMostAnswers = 5000;  // that rows before may have left to be told
+  const Peer& last = make_container(vpc);
+  last.send(last.udp(5000, *vpc.host, 53));
+  std::vector<BlockChanges::Change> all;
+  for (int i = 0; i < kMostAnswers; ++i) {
+    std::optional<Result<BlockChanges>> told;
+    realm_.net().take_blocks(realm_.gateway_, epoch_, serial_,
+                             [&told](Result<BlockChanges> changes) { told = std::move(changes); });
+    for (int waited = 0; waited < 1000 && !told; ++waited) realm_.pump(10);
+    if (!told || !*told) break;
+    epoch_ = (*told)->epoch;
+    serial_ = (*told)->serial;
+    for (auto& change : (*told)->changes) {
+      if (change.what == "given" && change.container == last.address()) return all;
+      all.push_back(std::move(change));
+    }
+  }
+  ADD_FAILURE() << "the log does not tell of the last block";
+  return all;
 }
 
 Limits HearthSubject::limits() {

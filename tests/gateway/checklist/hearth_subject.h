@@ -1,10 +1,13 @@
 // Hearth's gateway as a Subject, by either driver, and what can be asked of it alone.
 #pragma once
 
+#include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/gateway/checklist/subject.h"
 #include "tests/gateway/world.h"
@@ -29,6 +32,8 @@ class HearthSubject final : public Subject {
   Peer& make_unbound_container();
   void bind(const Peer& container, const Vpc& vpc);
   void unbind(const Peer& container);
+  // What the log of port blocks got since the last call, up to the block of a new container of the VPC.
+  std::vector<BlockChanges::Change> log_of_blocks(Vpc& vpc);
   Realm& realm() { return realm_; }
   static std::string attachment_of(const Vpc& vpc) { return "subnet-" + vpc.name; }
 
@@ -46,6 +51,7 @@ class HearthSubject final : public Subject {
   std::list<Vpc> vpcs_;
   std::map<std::string, uint16_t> tags_;  // by VPC
   std::list<Place> containers_;
+  uint64_t epoch_ = 0, serial_ = 0;  // of the log
 };
 
 }  // namespace hearth::gateway::test

@@ -42,6 +42,38 @@ TEST_P(Checklist, Row17_AnInboundErrorQuotesWhatWasSent) {
   holds("without a word", frames_out(a(), host(), {}).empty());
 }
 
+TEST_P(Checklist, Row18_AnOutboundErrorComesFromTheGatewaysAddress) {
+  const auto seen = out(a().udp(5000, host(), 53));
+  ASSERT_TRUE(seen);
+  const auto got = in(answer(*seen));
+  ASSERT_TRUE(got);
+  const auto told = out(a().error(kUnreachable, kPortCode, *got));
+  holds("it gets out", told.has_value());
+  holds("from the gateway's address", told && told->source == kExternal && is_error(*told, kUnreachable));
+  const auto quoted = told ? parse_ip(told->payload) : std::nullopt;
+  holds("about the packet as it was sent", quoted && quoted->source == host().address() &&
+                                               quoted->destination == kExternal &&
+                                               quoted->destination_port == seen->source_port && quoted->ip_sum_good);
+}
+
+TEST_P(Checklist, Row19_OptionsInsideAreSkippedAndBadSumsDropped) {
+  Packet with_options = a().udp(5000, host(), 53);
+  with_options.option_words = 2;
+  const auto seen = out(with_options);
+  ASSERT_TRUE(seen);
+  const auto told = in(host().error(kUnreachable, kPortCode, *seen));
+  const auto quoted = told ? parse_ip(told->payload) : std::nullopt;
+  holds("IP options of the packet inside are skipped",
+        quoted && quoted->source_port == 5000 && quoted->source == a().address() && quoted->ip_sum_good);
+  const auto with_broken = [&](size_t offset) {
+    std::string frame = build_untagged(host().addressed(host().error(kUnreachable, kPortCode, *seen)));
+    frame[offset] = static_cast<char>(frame[offset] ^ 0x55);
+    return frames_in(host(), a(), {frame}).empty();
+  };
+  holds("a wrong sum of the IP header", with_broken(14 + 10));
+  holds("a wrong sum of the ICMP message", with_broken(14 + 20 + 2));
+}
+
 TEST_P(Checklist, Row20_IcmpNeitherEndsNorRefreshes) {
   const auto seen = out(a().udp(5000, host(), 53));
   ASSERT_TRUE(seen);

@@ -11,7 +11,7 @@ namespace hearth::gateway::test {
 namespace {
 
 class Subjects : public testing::Environment {
-  void TearDown() override { Checklist::end_subjects(); }
+  void TearDown() override { end_subjects(); }
 };
 
 }  // namespace

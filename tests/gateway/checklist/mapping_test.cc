@@ -1,12 +1,19 @@
 // Rows 1 to 7: which port outside stands for which inside, and whom it lets in.
 #include <netinet/in.h>
 
+#include <algorithm>
+
 #include "tests/gateway/checklist/row.h"
 
 namespace hearth::gateway::test {
 namespace {
 
 constexpr int kMany = 200;
+
+bool is_query(const std::string& frame) {
+  const auto packet = parse(frame, 0);
+  return packet && packet->protocol == IPPROTO_UDP && packet->destination_port == 53;
+}
 
 TEST_P(Checklist, Row01_EndpointIndependentMapping) {
   for (const uint8_t protocol : {IPPROTO_UDP, IPPROTO_TCP}) {
@@ -45,6 +52,19 @@ TEST_P(Checklist, Row02_NoTwoFlowsShareATranslatedTuple) {
   holds("every flow has a tuple of its own, and its answers", seen.size() == size_t{4 * kMany});
 }
 
+TEST_P(Checklist, Row03_PortsStayInTheirRange) {
+  bool low = true, high = true;
+  for (uint16_t port = 0; port < 40; ++port) {
+    for (const uint16_t base : {900, 40'000}) {
+      const auto seen = out(a().udp(static_cast<uint16_t>(base + port), host(), 53));
+      ASSERT_TRUE(seen);
+      (base < 1024 ? low : high) &= (seen->source_port < 1024) == (base < 1024);
+    }
+  }
+  holds("a port below 1024 stays below", low);
+  holds("a port from 1024 on stays there", high);
+}
+
 TEST_P(Checklist, Row04_PortsAreHardToGuess) {
   int kept = 0, next = 0, last = 0;
   for (uint16_t port = 0; port < kMany; ++port) {
@@ -69,6 +89,27 @@ TEST_P(Checklist, Row05_OneExternalAddress) {
     }
   }
   holds("every flow of a container comes from one address", same);
+}
+
+TEST_P(Checklist, Row06_FilteringIsAtLeastAddressDependentUnderLoadToo) {
+  const auto seen = out(a().udp(5000, host(), 53));
+  ASSERT_TRUE(seen);
+  const auto probe = [&](const Peer& from, uint16_t port) {
+    Packet packet = from.udp(port, a(), seen->source_port);
+    packet.destination = kExternal;
+    return in(from, packet, a()).has_value();
+  };
+  const bool others_ports = probe(host(), 99);
+  for (const char* when : {"", ", under load"}) {
+    holds(std::string("the one spoken to gets in") + when, probe(host(), 53));
+    holds(std::string("a host not spoken to does not") + when, !probe(other(), 53));
+    std::vector<std::string> load;
+    for (uint16_t port = 0; port < 2000; ++port)
+      load.push_back(build_untagged(b().addressed(b().udp(static_cast<uint16_t>(10'000 + port), host(), 53))));
+    const auto seen_of_load = frames_out(b(), host(), load);
+    EXPECT_EQ(std::ranges::count_if(seen_of_load, is_query), 2000);
+  }
+  holds("its other ports are treated the same with and without load", probe(host(), 99) == others_ports);
 }
 
 TEST_P(Checklist, Row07_OverlappingRangesWorkAndNoPayloadIsTouched) {

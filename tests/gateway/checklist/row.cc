@@ -23,13 +23,13 @@ std::string name_of(const testing::TestParamInfo<Kind>& info) {
 
 void PrintTo(Kind kind, std::ostream* to) { *to << name_of({kind, 0}); }
 
-Subject& Checklist::subject() {
-  auto& made = subjects()[GetParam()];
-  if (!made) made = GetParam() == Kind::oracle ? make_oracle() : make_hearth(GetParam());
+Subject& subject_of(Kind kind) {
+  auto& made = subjects()[kind];
+  if (!made) made = kind == Kind::oracle ? make_oracle() : make_hearth(kind);
   return *made;
 }
 
-void Checklist::end_subjects() { subjects().clear(); }
+void end_subjects() { subjects().clear(); }
 
 void Checklist::SetUp() {
   row_ = std::stoi(std::string(testing::UnitTest::GetInstance()->current_test_info()->name()).substr(3, 2));

@@ -27,18 +27,18 @@ struct Difference {
 const std::vector<Difference>& differences();
 
 void PrintTo(Kind kind, std::ostream* to);
+// Made when it is first asked for; lives until end_subjects().
+Subject& subject_of(Kind kind);
+void end_subjects();
+
 std::string name_of(const testing::TestParamInfo<Kind>& info);
 
 class Checklist : public testing::TestWithParam<Kind> {
- public:
-  // Ends what the tests made.
-  static void end_subjects();
-
  protected:
   void SetUp() override;
   void TearDown() override;
 
-  static Subject& subject();
+  static Subject& subject() { return subject_of(GetParam()); }
   Vpc& vpc() { return *vpc_; }
   Peer& a() { return *a_; }  // containers of vpc()
   Peer& b() { return *b_; }

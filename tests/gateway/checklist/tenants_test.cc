@@ -1,6 +1,10 @@
 // Rows 12, 21 and 27 to 32: limits, and who must not feel whom.
 #include <netinet/in.h>
 
+#include <map>
+#include <set>
+
+#include "gateway/bpf/shared.h"
 #include "tests/gateway/checklist/hearth_subject.h"
 #include "tests/gateway/checklist/row.h"
 
@@ -75,14 +79,61 @@ TEST_P(Checklist, Row27_PortsAndStatesOfOneContainerAreBounded) {
   holds("and of states", frames_out(b(), host(), Limited::syns(b(), host(), kDue, 10'000)).size() == kDue);
 }
 
+constexpr const char* kNoLog =
+    "masquerade writes no log of ports; conntrack's events are one a flow, with its destination";
+
+TEST_P(Checklist, Row28_TheLogHasBlocksAndNeverFlows) {
+  if (GetParam() == Kind::oracle) GTEST_SKIP() << kNoLog;
+  auto& hearth = dynamic_cast<HearthSubject&>(subject());
+  constexpr uint16_t kFlows = 100;
+  std::set<uint16_t> ports;
+  for (uint16_t port = 0; port < kFlows; ++port) {
+    for (const Peer* to : {&host(), &other()}) {
+      const auto seen = out(a(), a().udp(static_cast<uint16_t>(20'000 + port), *to, 53), *to);
+      ASSERT_TRUE(seen);
+      ports.insert(seen->source_port);
+    }
+  }
+  size_t logged = 0, entries = 0;
+  for (const auto& change : hearth.log_of_blocks(vpc())) {
+    if (change.what != "given" || change.container != a().address()) continue;
+    ++entries;
+    logged += change.count;
+    std::erase_if(ports,
+                  [&](uint16_t port) { return port >= change.first_port && port < change.first_port + change.count; });
+  }
+  holds("every port stands in it, by its block", ports.empty());
+  holds("it has one line a block, however many flows", entries > 0 && logged == entries * kBlockPorts && entries <= 3);
+}
+
+TEST_P(Checklist, Row29_WhoHadAPortIsAnswerableFromTheLog) {
+  if (GetParam() == Kind::oracle) GTEST_SKIP() << kNoLog;
+  auto& hearth = dynamic_cast<HearthSubject&>(subject());
+  std::map<uint16_t, std::string> senders;  // by port outside
+  for (const Peer* from : {&a(), &b()}) {
+    const auto seen = out(*from, from->udp(5000, host(), 53), host());
+    ASSERT_TRUE(seen);
+    senders[seen->source_port] = from->address();
+  }
+  std::map<uint16_t, std::string> found;
+  for (const auto& change : hearth.log_of_blocks(vpc())) {
+    if (change.what != "given" || change.vpc != "vpc-" + vpc().name || change.external != kExternal) continue;
+    for (const auto& [port, sender] : senders)
+      if (port >= change.first_port && port < change.first_port + change.count) found[port] = change.container;
+  }
+  holds("VPC, address and port lead to the container", found == senders);
+}
+
 TEST_P(Checklist, Row30_AGoneContainersSessionsAreDead) {
   const auto seen = out(b(), b().udp(5000, host(), 53), host());
   ASSERT_TRUE(seen);
   ASSERT_TRUE(in(host(), answer(*seen), b()));
+  const auto before = subject().counter(vpc(), "dropped_released");
   subject().remove_container(b());
   Peer& next = make_container(vpc());
   holds("an answer to it reaches nobody",
         frames_in(host(), next, {build_untagged(host().addressed(answer(*seen)))}).empty());
+  if (before) EXPECT_EQ(subject().counter(vpc(), "dropped_released"), *before + 1);
 }
 
 TEST_P(Checklist, Row31_AnExhaustedTenantTouchesNoOther) {
