@@ -12,15 +12,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import create_function, zip_of
+from gate import WAIT, Gate
 from instance import instance_of_ones_own, wait_until
 
 LIMIT = 1024 * 1024
 QUEUE_LIMIT = 100_000
 
-HANDLED = """
-import time
+HANDLED = WAIT + """
 def handler(event, context):
-    time.sleep(event.get("sleep", 0))
+    if event.get("gate"):
+        wait_at(event["gate"])
     print("handled", event.get("n"), context.aws_request_id)
 """
 NAMED_CONTEXT = """
@@ -142,9 +143,10 @@ def test_an_event_is_accepted_before_it_runs_and_delivered_once(own, client, fun
 
 def test_the_acceptance_does_not_wait_for_the_function(own, client, function):
     name = function()
-    request_id = send(client, name, {"n": 1, "sleep": 5})
-    assert handled(own, name) == {}
-    wait_until(lambda: in_flight(own) == 1, what="the event in flight")
+    with Gate(own) as gate:
+        request_id = send(client, name, {"n": 1, "gate": gate.port})
+        gate.wait_for()
+        assert handled(own, name) == {} and in_flight(own) == 1
     wait_until(lambda: handled(own, name) == {("1", request_id): 1}, what="the event's run")
     wait_until(lambda: in_flight(own) == 0, what="nothing in flight")
 
@@ -168,7 +170,11 @@ def test_the_events_of_a_function_limited_to_one_follow_one_another(own, client,
     """Those that are throttled do not stay away for longer than the function is busy."""
     name = function(concurrency=1)
     before = counters(own)
-    sent = {(str(n), send(client, name, {"n": n, "sleep": 0.05})) for n in range(30)}
+    with Gate(own) as gate:
+        sent = {("0", send(client, name, {"n": 0, "gate": gate.port}))}
+        gate.wait_for()
+        sent |= {(str(n), send(client, name, {"n": n})) for n in range(1, 30)}
+        wait_until(lambda: difference(own, before)["retried"] >= 1, what="events that are put off")
     wait_until(lambda: difference(own, before)["done"] == 30, seconds=60, what="30 events done")
     wait_until(lambda: len(handled(own, name)) == 30, what="their lines in the log")
     assert handled(own, name) == dict.fromkeys(sent, 1)

@@ -12,9 +12,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from conftest import zip_of
+from gate import GATED, WAIT, Gate
 from instance import wait_until
 
-ECHO = "import time\ndef handler(event, context):\n    time.sleep(event.get('s', 0))\n    return event\n"
+ECHO = "def handler(event, context):\n    return event\n"
 
 
 def signed(hearth, method, path, body=b"", keys=None):
@@ -42,24 +43,27 @@ def invocation(hearth, name, event):
 
 
 def test_a_client_that_closed_its_sending_half_gets_its_answer(hearth, make_function):
-    name = make_function(ECHO)
-    with connect(hearth) as connection:
-        connection.sendall(invocation(hearth, name, {"s": 0.2}))
+    name = make_function(GATED)
+    with Gate(hearth) as gate, connect(hearth) as connection:
+        connection.sendall(invocation(hearth, name, {"gate": gate.port}))
+        gate.wait_for()
         connection.shutdown(socket.SHUT_WR)
+        gate.open()
         reply, body = answer(connection)
-    assert (reply.status, json.loads(body)) == (200, {"s": 0.2})
+    assert (reply.status, json.loads(body)) == (200, {"gate": gate.port})
 
 
 def test_a_client_that_leaves_does_not_spoil_the_instance(hearth, lambda_client, make_function):
-    name = make_function("import time\ncalls = []\ndef handler(event, context):\n    time.sleep(event)\n"
+    name = make_function(WAIT + "calls = []\ndef handler(event, context):\n    if event: wait_at(event)\n"
                          "    calls.append(event)\n    return calls\n")
     assert json.loads(lambda_client.invoke(FunctionName=name, Payload=b"0")["Payload"].read()) == [0]
-    with connect(hearth) as connection:
-        connection.sendall(invocation(hearth, name, 0.8))
-        wait_until(lambda: any(one["function"] == name and one["state"] == "busy" for one in json.loads(
-            hearth.hearth("pool", "--json").stdout)["instances"]), what="the call to be under way when its client goes")
-    calls = wait_until(lambda: (got := json.loads(lambda_client.invoke(
-        FunctionName=name, Payload=b"0")["Payload"].read())) and 0.8 in got and got, what="the call to be finished")
+    with Gate(hearth) as gate:
+        with connect(hearth) as connection:
+            connection.sendall(invocation(hearth, name, gate.port))
+            gate.wait_for()
+        gate.open()
+        calls = wait_until(lambda: (got := json.loads(lambda_client.invoke(
+            FunctionName=name, Payload=b"0")["Payload"].read())) and gate.port in got and got, what="the call to be finished")
     assert calls[0] == 0
 
 

@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import zip_of
+from gate import GATED, WAIT, Gate
 from instance import wait_until
 
 ECHO = "def handler(event, context):\n    return event\n"
-SLOW = "import time\ndef handler(event, context):\n    time.sleep(event.get('s', 0))\n    return event\n"
 
 
 def invoke(client, name, event=None, **arguments):
@@ -127,7 +127,7 @@ def test_an_instance_is_used_again_and_keeps_its_state(lambda_client, make_funct
 
 
 def test_reserved_concurrency(lambda_client, make_function):
-    name = make_function(SLOW)
+    name = make_function(ECHO)
     assert lambda_client.put_function_concurrency(
         FunctionName=name, ReservedConcurrentExecutions=0)["ReservedConcurrentExecutions"] == 0
     with pytest.raises(lambda_client.exceptions.TooManyRequestsException) as throttled:
@@ -145,36 +145,43 @@ def test_reserved_concurrency(lambda_client, make_function):
     assert "below its minimum value" in str(refused.value)
 
 
-def test_a_thousand_requests_to_a_function_limited_to_one(lambda_client, make_function):
-    name = make_function(SLOW)
+def test_a_thousand_requests_to_a_function_limited_to_one(hearth, lambda_client, make_function):
+    name = make_function(GATED, Timeout=120)
     lambda_client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     invoke(lambda_client, name, {})
 
-    def one(number):
+    def one(event):
         try:
-            return invoke(lambda_client, name, {"n": number, "s": 0.005})["n"] == number
+            return invoke(lambda_client, name, event)["n"] == event["n"]
         except lambda_client.exceptions.TooManyRequestsException:
             return None
 
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        outcomes = list(pool.map(one, range(1000)))
+    with Gate(hearth) as gate, concurrent.futures.ThreadPoolExecutor(50) as pool:
+        first = pool.submit(one, {"n": 0, "gate": gate.port})
+        gate.wait_for()
+        outcomes = list(pool.map(one, [{"n": number} for number in range(1, 1000)]))
+        gate.open()
+        outcomes.append(first.result())
     assert False not in outcomes
-    assert outcomes.count(True) >= 1 and outcomes.count(None) >= 1
+    assert outcomes.count(True) == 1 and outcomes.count(None) == 999
     assert invoke(lambda_client, name, {"after": 1}) == {"after": 1}
 
 
-def test_a_burst_of_50_cold_starts(lambda_client, make_function):
-    name = make_function("import uuid, time\nme = str(uuid.uuid4())\n"
-                         "def handler(event, context):\n    time.sleep(0.3)\n    return me\n")
+def test_a_burst_of_50_cold_starts(hearth, lambda_client, make_function):
+    name = make_function(WAIT + "import uuid\nme = str(uuid.uuid4())\n"
+                         "def handler(event, context):\n    wait_at(event)\n    return me\n")
     start = threading.Barrier(50)
 
-    def one(_):
+    def one(gate):
         start.wait()
-        return invoke(lambda_client, name)
+        return invoke(lambda_client, name, gate.port)
 
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        instances = list(pool.map(one, range(50)))
-    assert len(instances) == 50 and len(set(instances)) > 25
+    with Gate(hearth) as gate, concurrent.futures.ThreadPoolExecutor(50) as pool:
+        calls = [pool.submit(one, gate) for _ in range(50)]
+        gate.wait_for(50)
+        gate.open()
+        instances = [call.result() for call in calls]
+    assert len(instances) == 50 and len(set(instances)) == 50
 
 
 def test_an_update_never_serves_old_code(lambda_client, make_function):
@@ -239,13 +246,14 @@ def test_a_container_sees_no_other_functions_code(lambda_client, make_function):
     assert [name for name in task if name != "__pycache__"] == ["app.py"] and tmp == []
 
 
-def test_calls_in_parallel_overlap(lambda_client, make_function):
-    name = make_function(SLOW)
-    with concurrent.futures.ThreadPoolExecutor(10) as pool:
-        list(pool.map(lambda _: invoke(lambda_client, name, {"s": 0.2}), range(10)))
-        began = time.monotonic()
-        list(pool.map(lambda _: invoke(lambda_client, name, {"s": 0.5}), range(10)))
-    assert time.monotonic() - began < 3
+def test_calls_in_parallel_overlap(hearth, lambda_client, make_function):
+    name = make_function(GATED)
+    for _ in range(2):
+        with Gate(hearth) as gate, concurrent.futures.ThreadPoolExecutor(10) as pool:
+            calls = [pool.submit(invoke, lambda_client, name, {"gate": gate.port}) for _ in range(10)]
+            gate.wait_for(10)
+            gate.open()
+            assert [call.result() for call in calls] == [{"gate": gate.port}] * 10
 
 
 def page_faults(instance):

@@ -13,9 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from conftest import create_function
+from gate import WAIT, Gate
 from instance import Instance, wait_until
 
-HELLO = "import time\ndef handler(event, context):\n    time.sleep(event.get('sleep', 0))\n    return event\n"
+HELLO = "def handler(event, context):\n    return event\n"
 
 
 @pytest.fixture
@@ -98,13 +99,15 @@ def test_hearthd_killed_under_load(own):
 def test_acknowledged_event_survives_kill(own):
     """Events that were in hand when hearthd died are leased again when their lease (30 s) has ended."""
     client = own.client("lambda")
-    code = "import time\ndef handler(event, context):\n    time.sleep(2)\n    print('handled', event['i'])\n"
+    code = WAIT + "def handler(event, context):\n    wait_at(event['gate'])\n    print('handled', event['i'])\n"
     create_function(client, "slow", {"app.py": code})
-    for i in range(20):
-        reply = client.invoke(FunctionName="slow", InvocationType="Event", Payload=json.dumps({"i": i}))
-        assert reply["StatusCode"] == 202
-    own.kill(own.hearthd)
-    assert "handled" not in own.function_log("slow")
+    with Gate(own) as gate:
+        for i in range(20):
+            reply = client.invoke(FunctionName="slow", InvocationType="Event", Payload=json.dumps({"i": i, "gate": gate.port}))
+            assert reply["StatusCode"] == 202
+        gate.wait_for()
+        own.kill(own.hearthd)
+        assert "handled" not in own.function_log("slow")
     own.start_hearthd()
     wait_until(lambda: all(f"handled {i}\n" in own.function_log("slow") for i in range(20)), seconds=90, every=0.5,
                what="20 events handled")

@@ -11,9 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import create_function
+from gate import GATED, Gate
 from instance import instance_of_ones_own, wait_until
 
-SLOW = "import time\ndef handler(event, context):\n    time.sleep(event['s'])\n    print('slept')\n    return event\n"
+HELLO = "def handler(event, context):\n    print('hello')\n    return event\n"
 ACCOUNT = "000000000000"
 KEPT = 100
 
@@ -39,29 +40,29 @@ class Call(threading.Thread):
             self.error = error
 
 
-def busy(instance):
-    return sum(one["state"] == "busy" for one in json.loads(instance.hearth("pool", "--json").stdout)["instances"])
-
-
 def test_calls_under_way_get_their_answer_or_a_refusal(own):
     client = own.client("lambda")
-    create_function(client, "slow", {"app.py": SLOW}, Timeout=100)
-    quick, slow = Call(client, "slow", {"s": 2}), Call(client, "slow", {"s": 60})
-    wait_until(lambda: busy(own) == 2, what="both calls under way")
-    began = time.monotonic()
-    own.hearthd.terminate()
-    quick.join()
-    slow.join()
-    assert own.hearthd.wait(20) == 0 and time.monotonic() - began < 10
+    create_function(client, "slow", {"app.py": GATED}, Timeout=100)
+    with Gate(own) as ends, Gate(own) as stays:
+        quick, slow = Call(client, "slow", {"gate": ends.port}), Call(client, "slow", {"gate": stays.port})
+        ends.wait_for()
+        stays.wait_for()
+        began = time.monotonic()
+        own.hearthd.terminate()
+        wait_until(lambda: not own.healthy(), what="a hearthd that takes no more calls")
+        ends.open()
+        quick.join()
+        slow.join()
+        assert own.hearthd.wait(20) == 0 and time.monotonic() - began < 10
     own.start_hearthd()
-    assert quick.answer == {"s": 2}, quick.error
+    assert quick.answer == {"gate": ends.port}, quick.error
     assert isinstance(slow.error, ClientError), slow.answer or slow.error
     assert slow.error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
 
 
 def test_a_reset_accounts_events_are_gone(own):
     client = own.client("lambda")
-    create_function(client, "waits", {"app.py": SLOW})
+    create_function(client, "waits", {"app.py": HELLO})
     client.put_function_concurrency(FunctionName="waits", ReservedConcurrentExecutions=0)
     for _ in range(3):
         client.invoke(FunctionName="waits", InvocationType="Event", Payload=b"{}")
@@ -76,9 +77,9 @@ def test_a_reset_accounts_events_are_gone(own):
 
 def test_of_deleted_functions_the_newest_logs_stay(own):
     client = own.client("lambda")
-    create_function(client, "last", {"app.py": SLOW})
-    client.invoke(FunctionName="last", Payload=b'{"s": 0}')
-    wait_until(lambda: "slept" in own.function_log("last"), what="its log")
+    create_function(client, "last", {"app.py": HELLO})
+    client.invoke(FunctionName="last", Payload=b"{}")
+    wait_until(lambda: "hello" in own.function_log("last"), what="its log")
     folder = own.state / "logs" / ACCOUNT
     for file in folder.glob("*.log"):
         if file.name != "last.log":
