@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -49,11 +50,14 @@ void TaskGroup::spawn(std::string name, asio::awaitable<void> task) {
 
 void TaskGroup::stop() {
   stopping_ = true;
-  for (auto at = running_.begin(); at != running_.end();) {  // emitting may end, and so erase, the task
-    auto next = std::next(at);
-    at->emit(asio::cancellation_type::terminal);
-    at = next;
-  }
+  // On the loop: elsewhere asio would only note that a task is to be told, and the task may end before it is.
+  asio::dispatch(executor_, [this] {
+    for (auto at = running_.begin(); at != running_.end();) {  // emitting may end, and so erase, the task
+      auto next = std::next(at);
+      at->emit(asio::cancellation_type::terminal);
+      at = next;
+    }
+  });
 }
 
 asio::awaitable<void> TaskGroup::join() {

@@ -1,8 +1,9 @@
 // TaskGroup: owner of coroutines that run beside their maker, so that none is ever detached.
 //
 // Used on one executor only (the loop's). spawn() starts a task; stop() asks all of them to end by asio's terminal
-// cancellation and `co_await join()` waits until the last one has. A task that ends with an exception is a bug: it is
-// logged and the process aborts. After stop(), spawn() starts nothing.
+// cancellation, at once or, called while the loop does not run, when it next does, and `co_await join()` waits until
+// the last one has. A task that ends with an exception is a bug: it is logged and the process aborts. After stop(),
+// spawn() starts nothing.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

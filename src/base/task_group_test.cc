@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -41,6 +42,20 @@ TEST(TaskGroup, StopEndsEveryTaskAndJoinWaitsForThem) {
   EXPECT_EQ(ended, 3);
   EXPECT_TRUE(joined);
   group.spawn("late", wait_for_ever(&ended));
+  EXPECT_EQ(group.size(), 0u);
+}
+
+asio::awaitable<void> go_once_around() { co_await asio::post(asio::use_awaitable); }
+
+TEST(TaskGroup, ATaskMayEndBetweenStopAndTheLoopsNextTurn) {
+  asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  group.spawn("short", go_once_around());
+  loop.poll_one();
+  ASSERT_EQ(group.size(), 1u);
+  group.stop();
+  loop.restart();
+  loop.run();
   EXPECT_EQ(group.size(), 0u);
 }
 
