@@ -202,6 +202,16 @@ std::optional<Packet> parse_ip(const std::string& ip) {
   return packet;
 }
 
+Packet icmp_error(uint8_t code, const std::string& about) {
+  Packet error;
+  error.protocol = 1;
+  error.icmp_type = 3;
+  error.icmp_code = code;
+  error.source_port = 0;
+  error.payload = about;
+  return error;
+}
+
 Packet answer(const Packet& seen) {
   Packet reply = seen;
   std::swap(reply.source, reply.destination);

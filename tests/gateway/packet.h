@@ -53,6 +53,8 @@ std::vector<std::string> build_fragments(const Packet& packet, size_t size);
 
 // What the receiver of `seen` answers.
 Packet answer(const Packet& seen);
+// "Destination unreachable" for `code`, about a packet that is given from its IP header on.
+Packet icmp_error(uint8_t code, const std::string& about);
 
 constexpr uint8_t kSyn = 2, kFin = 1, kReset = 4, kPush = 8, kAck = 16;
 constexpr uint16_t kMoreFragments = 0x2000, kDontFragment = 0x4000;

@@ -20,32 +20,11 @@ class IcmpRows : public Wire {
     packet.source_port = port;
     return packet;
   }
-  // An error from a router of the VPC about `quoted`, which is an IP packet as bytes.
-  Packet error_from_outside(const std::string& quoted) const {
-    Packet error;
-    error.source = "10.0.0.1";
-    error.destination = "10.0.0.4";
-    error.destination_mac = mac_;
-    error.protocol = 1;
-    error.icmp_type = 3;
-    error.icmp_code = 1;
-    error.source_port = 0;
-    error.payload = quoted;
-    return error;
-  }
   // The container's "port unreachable" about a packet that it got.
   static Packet error_from_inside(const std::string& quoted, const std::string& to = "10.0.0.10") {
-    Packet error;
+    Packet error = icmp_error(3, quoted);
     error.destination = to;
-    error.protocol = 1;
-    error.icmp_type = 3;
-    error.icmp_code = 3;
-    error.source_port = 0;
-    error.payload = quoted;
     return error;
-  }
-  static std::optional<Packet> quoted_in(const Packet& error) {
-    return parse(std::string(12, '\0') + std::string("\x08\x00", 2) + error.payload, kTag);
   }
   // What a container got in answer to `sent`, as bytes of the IP packet.
   std::string answer_as_received(const Packet& sent, const std::function<void(Packet&)>& change = {}) {
@@ -93,7 +72,7 @@ TEST_F(IcmpRows, R17TheQuotedPacketIsAsTheContainerSentItWithItsWholeTcpHeader) 
   const auto told = seen_inside();
   ASSERT_TRUE(told);
   EXPECT_TRUE(told->sum_good);
-  const auto quoted = quoted_in(*told);
+  const auto quoted = parse_ip(told->payload);
   ASSERT_TRUE(quoted);
   EXPECT_EQ(quoted->source, syn.source);
   EXPECT_EQ(quoted->source_port, syn.source_port);
@@ -136,7 +115,7 @@ TEST_F(IcmpRows, R18AnErrorOfTheContainersCarriesTheGatewaysAddressesInsideAndOu
     EXPECT_EQ(told->ttl, 63);
     EXPECT_TRUE(told->ip_sum_good);
     EXPECT_TRUE(told->sum_good);
-    const auto quoted = quoted_in(*told);
+    const auto quoted = parse_ip(told->payload);
     ASSERT_TRUE(quoted);
     EXPECT_EQ(quoted->source, "10.0.0.10");
     EXPECT_EQ(quoted->destination, "10.0.0.4");

@@ -229,16 +229,7 @@ TEST_F(Translation, IcmpErrorsCarryThePacketAsItsSenderKnowsIt) {
     const std::string frame = raw_outside();
     const auto out = parse(frame, kTag);
     ASSERT_TRUE(out);
-    Packet error;
-    error.source = "10.0.0.1";
-    error.destination = "10.0.0.4";
-    error.destination_mac = mac_;
-    error.protocol = 1;
-    error.icmp_type = 3;
-    error.icmp_code = 1;
-    error.source_port = 0;
-    error.payload = frame.substr(14);
-    outside(error);
+    outside(error_from_outside(frame.substr(14)));
     const auto told = seen_inside();
     ASSERT_TRUE(told);
     EXPECT_EQ(told->icmp_type, 3);
@@ -246,7 +237,7 @@ TEST_F(Translation, IcmpErrorsCarryThePacketAsItsSenderKnowsIt) {
     EXPECT_EQ(told->destination, each.packet.source);
     EXPECT_TRUE(told->ip_sum_good);
     EXPECT_TRUE(told->sum_good);
-    const auto quoted = parse(std::string(12, '\0') + std::string("\x08\x00", 2) + told->payload, kTag);
+    const auto quoted = parse_ip(told->payload);
     ASSERT_TRUE(quoted);
     EXPECT_EQ(quoted->source, each.packet.source);
     EXPECT_EQ(quoted->source_port, each.packet.source_port);
@@ -255,14 +246,8 @@ TEST_F(Translation, IcmpErrorsCarryThePacketAsItsSenderKnowsIt) {
     if (each.packet.protocol != 6 && !each.packet.no_checksum) EXPECT_TRUE(quoted->sum_good);
   }
   // About nothing of ours.
-  Packet error;
-  error.source = "10.0.0.1";
-  error.destination = "10.0.0.4";
-  error.destination_mac = mac_;
-  error.protocol = 1;
-  error.icmp_type = 3;
-  error.payload = build_ip(with([](Packet& p) { p.source = "10.0.0.4", p.source_port = 1; }));
-  outside(error);
+  const std::string foreign = build_ip(with([](Packet& p) { p.source = "10.0.0.4", p.source_port = 1; }));
+  outside(error_from_outside(foreign, 0));
   EXPECT_FALSE(seen_inside());
 }
 

@@ -156,4 +156,12 @@ void Wire::drain() {
   while (recv(containers_.get(), byte, sizeof byte, MSG_DONTWAIT) >= 0) continue;
 }
 
+Packet Wire::error_from_outside(const std::string& about, uint8_t code) const {
+  Packet error = icmp_error(code, about);
+  error.source = "10.0.0.1";
+  error.destination = "10.0.0.4";
+  error.destination_mac = mac_;
+  return error;
+}
+
 }  // namespace hearth::gateway::test

@@ -43,6 +43,8 @@ class Wire : public testing::Test {
   // As if the sessions were last used so long ago.
   void age_sessions(uint32_t seconds);
   void drain();
+  // A router of the VPC tells the gateway about a packet that is given from its IP header on.
+  Packet error_from_outside(const std::string& about, uint8_t code = 1) const;
 
   std::string pins_ = "/tmp/hearth-gwp";
   Fd netns_;

@@ -200,19 +200,31 @@ static __always_inline int turn_back(struct __sk_buff* skb, __u32 tag) {
   return bpf_redirect(port_base ? port_base + tag : nic1, BPF_F_INGRESS);
 }
 
+struct headers {
+  struct ethhdr* eth;
+  struct iphdr* ip;
+  void* ports;  // eight bytes
+};
+
+// 0: the packet is too short for them.
+static __always_inline int headers_of(struct __sk_buff* skb, __u32 l4_offset, struct headers* at) {
+  void* data = (void*)(long)skb->data;
+  void* end = (void*)(long)skb->data_end;
+  at->eth = data;
+  at->ip = data + kIpOffset;
+  at->ports = data + (l4_offset & 0x7f);
+  return (void*)(at->ip + 1) <= end && at->ports + 8 <= end;
+}
+
 // Puts the gateway's address and `port` in, unless `port_offset` (in the transport header) is less than 0.
 static __always_inline int leave(struct __sk_buff* skb, __u32 tag, const struct attachment* at, const struct way* way,
                                  __u32 l4_offset, int port_offset, __u16 port) {
-  void* data = (void*)(long)skb->data;
-  void* end = (void*)(long)skb->data_end;
-  struct ethhdr* eth = data;
-  struct iphdr* ip = data + kIpOffset;
-  void* ports = data + (l4_offset & 0x7f);
-  if ((void*)(ip + 1) > end || ports + 8 > end) DROP(tag, dropped_malformed);
-  if (port_offset >= 0) *(__be16*)(ports + port_offset) = port;
-  rewrite_ip(ip, &ip->saddr, at->address);
-  copy_mac(eth->h_dest, way->turns ? at->mac : way->mac.bytes);
-  copy_mac(eth->h_source, at->mac);
+  struct headers in;
+  if (!headers_of(skb, l4_offset, &in)) DROP(tag, dropped_malformed);
+  if (port_offset >= 0) *(__be16*)(in.ports + port_offset) = port;
+  rewrite_ip(in.ip, &in.ip->saddr, at->address);
+  copy_mac(in.eth->h_dest, way->turns ? at->mac : way->mac.bytes);
+  copy_mac(in.eth->h_source, at->mac);
   COUNT_PACKET(tag, packets_out, bytes_out, skb->len);
   if (unlikely(way->turns)) return turn_back(skb, tag);
   if (likely(way->known)) return send_to_vpc(skb, tag);
@@ -222,16 +234,12 @@ static __always_inline int leave(struct __sk_buff* skb, __u32 tag, const struct 
 static __always_inline int deliver(struct __sk_buff* skb, __u32 tag, __u32 l4_offset, int port_offset,
                                    const struct session* session) {
   if (port_base && bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag)) DROP(tag, dropped_malformed);
-  void* data = (void*)(long)skb->data;
-  void* end = (void*)(long)skb->data_end;
-  struct ethhdr* eth = data;
-  struct iphdr* ip = data + kIpOffset;
-  void* ports = data + (l4_offset & 0x7f);
-  if ((void*)(ip + 1) > end || ports + 8 > end) DROP(tag, dropped_malformed);
-  if (port_offset >= 0) *(__be16*)(ports + port_offset) = session->port;
-  rewrite_ip(ip, &ip->daddr, session->address);
-  slot_mac(eth->h_dest, session->generation);
-  slot_mac(eth->h_source, 0);
+  struct headers in;
+  if (!headers_of(skb, l4_offset, &in)) DROP(tag, dropped_malformed);
+  if (port_offset >= 0) *(__be16*)(in.ports + port_offset) = session->port;
+  rewrite_ip(in.ip, &in.ip->daddr, session->address);
+  slot_mac(in.eth->h_dest, session->generation);
+  slot_mac(in.eth->h_source, 0);
   skb->mark = 0;
   COUNT_PACKET(tag, packets_in, bytes_in, skb->len);
   return send_to_containers();

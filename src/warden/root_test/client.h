@@ -27,7 +27,7 @@ struct Answer {
 
 class Client {
  public:
-  // Waits until the warden listens there.
+  // REQUIRES: the warden listens there.
   explicit Client(const std::string& path);
 
   int64_t send(Request request);
@@ -42,6 +42,8 @@ class Client {
   Answer wait_for(int64_t id);
   ContainerGone wait_gone(const ContainerId& container);
   bool closed();
+  // Whether nothing comes for so long.
+  bool is_silent_for(int ms) const;
   int fd() const { return socket_.get(); }
 
  private:

@@ -1,7 +1,9 @@
 #include "warden/root_test/fixture.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,12 +63,20 @@ void WardenRoot::TearDown() {
 }
 
 void WardenRoot::start_warden(uid_t client) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const Fd listens(ends[0]);
+  Fd says(ends[1]);
   warden_ = fork();
   ASSERT_GE(warden_, 0);
-  if (warden_ == 0) _exit(run_warden(client));
+  if (warden_ == 0) _exit(run_warden(client, says));
+  says.reset();
+  // Its word that it listens, or its end.
+  pollfd word{listens.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&word, 1, kPatienceMs), 1);
 }
 
-int WardenRoot::run_warden(uid_t client) {
+int WardenRoot::run_warden(uid_t client, const Fd& listens) {
   log::start("warden", "warning");
   sigset_t signals;
   sigemptyset(&signals);
@@ -88,6 +98,7 @@ int WardenRoot::run_warden(uid_t client) {
     log::error("{}", warden.error().describe());
     return 1;
   }
+  if (write(listens.get(), "!", 1) != 1) return 1;
   auto served = (*warden)->run(stop.get());
   if (!served) log::error("{}", served.error().describe());
   return served ? 0 : 1;
@@ -96,6 +107,12 @@ int WardenRoot::run_warden(uid_t client) {
 void WardenRoot::connect() {
   client_ = std::make_unique<Client>(run_dir_ + "/warden.sock");
   hello_ = client_->call_for<HelloReply>(Hello{});
+}
+
+bool WardenRoot::after_some_turns(const std::function<bool()>& condition) {
+  const auto start = SteadyClock::now();
+  while (!condition() && ms_since(start) < kPatienceMs) client_->call_for<ListContainersReply>(ListContainers{});
+  return condition();
 }
 
 std::vector<std::string> WardenRoot::processes() {

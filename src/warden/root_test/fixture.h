@@ -34,9 +34,12 @@ class WardenRoot : public ::testing::Test {
   void SetUp() override;
   void TearDown() override;
 
+  // Until it listens, or has ended.
   void start_warden(uid_t client = 0);
-  int run_warden(uid_t client);
+  int run_warden(uid_t client, const Fd& listens);
   void connect();
+  // Whether it comes true after some turns of the warden's loop, within the patience of these tests.
+  bool after_some_turns(const std::function<bool()>& condition);
 
   // Living processes in a cgroup of the instance.
   std::vector<std::string> processes();

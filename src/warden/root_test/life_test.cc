@@ -219,12 +219,9 @@ TEST_F(WardenRoot, ManyContainersLeaveNoDescriptor) {
   };
   auto settled = [&] {  // places are made ahead when nothing else is to do
     auto count = descriptors();
-    for (int i = 0; i < 100; ++i) {
-      client_->call_for<ListContainersReply>(ListContainers{});
-      usleep(10'000);
-      auto now = descriptors();
-      if (now == count && i > 20) return count;
-      count = now;
+    for (int i = 0; i < 20 && client_->is_silent_for(200); ++i) {
+      if (descriptors() == count) return count;
+      count = descriptors();
     }
     return count;
   };

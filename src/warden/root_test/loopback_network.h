@@ -63,7 +63,10 @@ class LoopbackNetwork : public gateway::FunctionNetwork {
     done(std::move(all));
   }
   void take_blocks(const GatewayId&, uint64_t epoch, uint64_t serial, BlocksDone done) override {
-    gateway::BlockChanges::Change given{.what = "given", .external = "10.0.0.4", .container = "100.64.0.1"};
+    gateway::BlockChanges::Change given;
+    given.what = "given";
+    given.external = "10.0.0.4";
+    given.container = "100.64.0.1";
     given.count = 64;
     done(gateway::BlockChanges{epoch, serial + 1, {given}});
   }

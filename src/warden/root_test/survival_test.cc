@@ -21,13 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Whether it comes true within the patience of these tests.
-bool soon(const std::function<bool()>& condition) {
-  const auto start = SteadyClock::now();
-  while (!condition() && ms_since(start) < kPatienceMs) usleep(10'000);
-  return condition();
-}
-
 TEST_F(WardenRoot, BoundContainersOutliveAKilledWarden) {
   Made bound = run_python("def handler(event, context): return event\n");
   Made warm = make();
@@ -128,7 +121,7 @@ TEST_F(WardenRoot, AWardenStartsAlthoughAProcessOfTheLastOneDoesNotEnd) {
   const std::string left = fmt::format("{}/memory/{}/cleft", kCgroupRoot, instance_);
   EXPECT_TRUE(fs::exists(left));
   stuck.thaw();
-  EXPECT_TRUE(soon([&] { return !fs::exists(left); }));
+  EXPECT_TRUE(after_some_turns([&] { return !fs::exists(left); }));
 }
 
 TEST_F(WardenRoot, AKilledZygoteIsStartedAgain) {
@@ -192,7 +185,7 @@ TEST_F(WardenRoot, AContainerOfWhichItsZygoteNeverToldIsReaped) {
   EXPECT_THAT(client_->call_error(MakeContainer{"dying"}).message, ::testing::HasSubstr("zygote"));
   const auto children = fmt::format("/proc/{0}/task/{0}/children", warden_);
   ASSERT_EQ(access(children.c_str(), R_OK), 0);
-  EXPECT_TRUE(soon([&] { return file_text(children).empty(); }));
+  EXPECT_TRUE(after_some_turns([&] { return file_text(children).empty(); }));
 }
 
 }  // namespace

@@ -2,32 +2,24 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <functional>
 #include <iterator>
-#include <thread>
 
 #include "kernel/netns.h"
-#include "tests/gateway/world.h"
 
 namespace hearth::gateway::test {
 
 namespace {
 
-bool comes_true(const std::function<bool()>& is_so) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (std::chrono::steady_clock::now() < end) {
-    if (is_so()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+constexpr std::chrono::seconds kPatience{20};
 
 }  // namespace
 
@@ -51,15 +43,19 @@ Program::~Program() {
   waitpid(pid_, nullptr, 0);
 }
 
-bool wait_for_listener(int netns, const std::string& address, uint16_t port) {
-  return comes_true([&] { return connect_from(netns, address, port, 100).error == 0; });
-}
-
 bool wait_for_text(const std::string& log, const std::string& text) {
-  return comes_true([&] {
+  const Fd written(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (inotify_add_watch(written.get(), log.c_str(), IN_MODIFY) < 0) return false;
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
     std::ifstream file(log);
-    return std::string(std::istreambuf_iterator<char>(file), {}).contains(text);
-  });
+    if (std::string(std::istreambuf_iterator<char>(file), {}).contains(text)) return true;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+    pollfd more{written.get(), POLLIN, 0};
+    if (left <= 0 || poll(&more, 1, static_cast<int>(left)) != 1) return false;
+    char events[4096];
+    (void)!read(written.get(), events, sizeof events);
+  }
 }
 
 Said run_program(int netns, const std::string& command) {

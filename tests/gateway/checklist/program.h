@@ -19,10 +19,7 @@ class Program {
   pid_t pid_;
 };
 
-// Until something listens there, as seen from its own namespace. False: it took too long.
-bool wait_for_listener(int netns, const std::string& address, uint16_t port);
-
-// Until a server has written that to its log.
+// Until a server has written that to its log. False: it took too long.
 bool wait_for_text(const std::string& log, const std::string& text);
 
 struct Said {
