@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
+
 namespace hearth::warden {
 namespace {
 
@@ -66,6 +68,7 @@ void Places::leave(gateway::Slot slot) {
 }
 
 void Places::set_aside(std::string cgroup, std::optional<gateway::Slot> slot) {
+  log::warn("what is left of {} can't be removed yet: tried again", cgroup);
   if (slot) slot->netns.reset();
   stuck_.push_back({std::move(cgroup), std::move(slot), SteadyClock::now() + kStuckPause});
 }
@@ -86,7 +89,7 @@ Result<> Places::work(Time now) {
   return network_.release_slot(std::move(slot));
 }
 
-// Why it failed was said when it was set aside.
+// That it failed was said when it was set aside.
 void Places::try_stuck(Time now) {
   Stuck stuck = std::move(stuck_.front());
   stuck_.pop_front();
